@@ -17,10 +17,10 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from functools import partial
 from typing import Any, Self
 
-from .client import SILENT_SUCCESS, AddressLike, File, Match, duplicate_files, rest_for_greeting
+from .client import AddressLike, File, Match, duplicate_files, rest_for_greeting
 from .client_state import ClientBase, EventSearch, PendingReply, greeting_waits, result_of
 from .errors import ConnectionLost
-from .qmp import command_object
+from .qmp import SILENT_SUCCESS_DELAY, command_object
 from .transport import Address, Stream, connect_in_background, inspect_server, make_address
 
 _Arguments = dict[str, Any] | None
@@ -108,7 +108,7 @@ class Connection(ClientBase):
             else:
                 state.check_negotiation()
                 return
-        raise state.no_greeting(peer)
+        raise state.no_greeting_error(peer)
 
     async def execute(
         self, name: str, arguments: _Arguments = None, *, oob: bool = False, fds: _Files = ()
@@ -128,7 +128,7 @@ class Connection(ClientBase):
         self._check_open(f"{request.what} will not arrive")
         self._state.expect(request)
         try:
-            async with asyncio.timeout(SILENT_SUCCESS if request.is_silent else None):
+            async with asyncio.timeout(SILENT_SUCCESS_DELAY if request.is_silent else None):
                 await self._wait_until(lambda: request.has_ended, request.what, request)
         except (TimeoutError, ConnectionLost):
             if not request.is_silent or self._closed:

@@ -26,7 +26,7 @@ from .errors import (
     OperationError,
     ReplyTimeout,
 )
-from .qmp import Event, Reply, command_object
+from .qmp import GREETING_TIMEOUT, SILENT_SUCCESS_DELAY, Event, Reply, command_object
 from .session import JobWait, MigrationWait
 from .transport import Listener, Stream, connect_with_retries, inspect_server, make_address
 
@@ -48,9 +48,6 @@ AddressLike = str | os.PathLike[str] | tuple[str, int]
 Match = Callable[[dict[str, Any]], bool] | Mapping[str, Any]
 Timeout = float | Literal["default"] | None
 
-_GREETING_TIMEOUT = 5.0
-# Seconds without a reply after which an agent's command that is answered only on failure has succeeded.
-SILENT_SUCCESS = 3.0
 # The longest single wait, in seconds: poll accepts no infinite one.
 _MAX_POLL = 3600.0
 _MIGRATION_INTERVAL = 0.1
@@ -94,7 +91,7 @@ def rest_for_greeting(timeout: float | None, wait: float | None, started: float)
     if timeout is not None:
         return timeout
     if wait is None:
-        return _GREETING_TIMEOUT
+        return GREETING_TIMEOUT
     return max(0.1, wait - (time.monotonic() - started))
 
 
@@ -164,7 +161,7 @@ class Server:
         negotiate: bool = True,
         wait: float | None = None,
         timeout: float | None = None,
-        greeting_timeout: float = _GREETING_TIMEOUT,
+        greeting_timeout: float = GREETING_TIMEOUT,
     ) -> Connection:
         """Return the connection of the next client within `wait` seconds; see `connect`.
 
@@ -243,7 +240,7 @@ class Connection(ClientBase):
                     peer = inspect_server(address, wakes=self._state.needs_waking(seconds))
             else:
                 return
-        raise self._state.no_greeting(peer)
+        raise self._state.no_greeting_error(peer)
 
     def execute(
         self,
@@ -284,7 +281,7 @@ class Connection(ClientBase):
         seconds = self.timeout if timeout == "default" else timeout
         request = self._state.make_request(message)
         if request.is_silent:
-            seconds = min(SILENT_SUCCESS, math.inf if seconds is None else seconds)
+            seconds = min(SILENT_SUCCESS_DELAY, math.inf if seconds is None else seconds)
         with self._in_use("nothing was sent"):
             self._send(request.data, fds, request.what)
             self._state.expect(request)

@@ -14,9 +14,11 @@ from .errors import (
     ReplyTimeout,
 )
 from .qmp import (
+    INSPECTION_DELAY,
     NEGOTIATING,
     READY,
     REFUSED,
+    SILENCE_DELAY,
     AgentProtocol,
     Event,
     Greeting,
@@ -42,9 +44,6 @@ if TYPE_CHECKING:
 
     Match = Callable[[dict[str, Any]], bool] | Mapping[str, Any]
 
-# Seconds without a greeting until the system is asked if the server is of another kind, and until a
-# server that has sent its greeting is woken.
-_INSPECTION, _SILENCE = 0.3, 2.0
 # Seconds until an agent is asked again, at first and at most; it may not run yet.
 _FIRST_RETRY = 2.0
 _LAST_RETRY = 5.0
@@ -53,11 +52,11 @@ _MAX_EVENTS = 100_000
 
 def greeting_waits(timeout: float, *, agent: bool) -> Iterator[float]:
     """Yield the seconds to wait for the greeting or the agent each time, `timeout` in total."""
-    pause = _FIRST_RETRY if agent else _INSPECTION
+    pause = _FIRST_RETRY if agent else INSPECTION_DELAY
     while pause < timeout:
         yield pause
         timeout -= pause
-        following = _SILENCE if pause < _SILENCE else timeout
+        following = SILENCE_DELAY if pause < SILENCE_DELAY else timeout
         pause = min(2 * pause, _LAST_RETRY) if agent else following
     yield timeout
 
@@ -218,10 +217,12 @@ class ClientState:
             raise ProtocolError(text)
 
     def needs_waking(self, seconds: float) -> bool:
-        """Whether `wake_server` may help after `seconds` without an answer."""
-        return seconds >= _SILENCE and self.agent is None and self.protocol.state == NEGOTIATING
+        """Return True if `wake_server` may help after `seconds` without an answer."""
+        return (
+            seconds >= SILENCE_DELAY and self.agent is None and self.protocol.state == NEGOTIATING
+        )
 
-    def no_greeting(self, peer: Peer | None) -> ReplyTimeout:
+    def no_greeting_error(self, peer: Peer | None) -> ReplyTimeout:
         """Return the exception about a server that does not answer."""
         pending, greeted = self.protocol.pending, self.protocol.state == NEGOTIATING
         if self.agent is not None:

@@ -66,6 +66,13 @@ if TYPE_CHECKING:
 
 
 _HANG_UP = select.POLLERR | select.POLLHUP | select.POLLNVAL
+# Milliseconds between two checks for what cannot be waited for.
+_POLL_INTERVAL = 20
+# The width of help documents, and that of the results of commands, in columns.
+_WIDTH = 80
+_UNLIMITED = 1 << 30
+# How much of an unexpected message is shown, in characters.
+_MAX_UNEXPECTED = 2000
 
 
 class ScriptRunner:
@@ -275,7 +282,7 @@ class ScriptRunner:
             read()
 
     def _stop_file(self) -> None:
-        """Stop to read or open a file, or to write to it."""
+        """Stop reading, opening or writing a file."""
         if self._file is not None:
             self._file[0].close()
             self._file = None
@@ -492,17 +499,6 @@ class ScriptRunner:
         if left <= 0:
             raise OutputError(f"no data could be written within {self._timeout:g} s")
         return int(min(left, 1000.0) * 1000) + 1
-
-
-# Milliseconds between two checks for what cannot be waited for.
-_POLL_INTERVAL = 20
-
-
-# Width of help documents, in columns.
-_UNLIMITED = 1 << 30  # columns
-_WIDTH = 80
-# How much of an unexpected message is shown, in characters.
-_MAX_UNEXPECTED = 2000
 
 
 class ScriptView:

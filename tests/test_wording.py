@@ -39,6 +39,9 @@ ANY_BANNED = re.compile("|".join(BANNED))
 # Names of C, QAPI and QEMU in docstrings; other names in backquotes must exist in the package.
 FOREIGN_NAMES = {"BlockInfo", "BlockDirtyBitmapAdd", "uint4", "uint64_t", "qmp_capabilities"}
 QUOTED_NAME = re.compile(r"`([A-Za-z]\w*(?:_\w+|[a-z][A-Z]\w*))(?:\(\))?`")
+# A file or a name in the table "Where to add something" of the README.
+README_FILE = re.compile(r"`([\w/]+(?:\.py|/))`")
+README_NAME = re.compile(r"`(?!run_NAME`)([A-Za-z_]\w*)`")
 BANNED_VERBS = {"take", "see", "look", "tell", "say", "give", "begin", "settle"}
 
 Texts = list[tuple[int, str]]
@@ -157,3 +160,14 @@ def test_names_in_backquotes_exist(sources: list[Source]) -> None:
         for line, text in source.comments + source.strings:
             for name in QUOTED_NAME.findall(text):
                 assert name in known, f"{source.place(line)}: {name}"
+
+
+def test_readme_names_existing_places_for_additions(sources: list[Source]) -> None:
+    _, _, rest = (TOP / "README.md").read_text().partition("**Where to add something:**")
+    table = rest.strip().partition("\n\n")[0]
+    files, names = README_FILE.findall(table), README_NAME.findall(table)
+    assert len(files) > 20 and len(names) > 10
+    for file in files:
+        assert any(ROOT.rglob(file)), file
+    known = set().union(*(source.names for source in sources if not source.is_test))
+    assert set(names) <= known, set(names) - known

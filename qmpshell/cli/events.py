@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from ..client import Connection
     from ..language import Argument
-    from .options import Task
+    from .options import RunSubcommand
 
 
 _READ_TIMEOUT = 0.002  # seconds for the rest of an event of which a part has arrived
@@ -118,7 +118,7 @@ def command(
     as_json: bool,
     timestamp: str | None,
     **options: Any,
-) -> Task:
+) -> RunSubcommand:
     """Print events as they arrive."""
     chosen = _Filter(
         [word for word in words if "=" not in word],

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .guest_agent import Agent
-    from .options import Task
+    from .options import RunSubcommand
 
 
 _STATUS = """Exit status: 0 success, 1 the agent or this machine reports a failure, 2 usage error, 3 no
@@ -155,7 +155,7 @@ qmpshell ga ping -s qga.sock
 qmpshell ga ping -s qga.sock 60 && echo ready""",
 )
 @click.argument("patience", metavar="[TIMEOUT]", required=False, type=parse_seconds)
-def ping_command(patience: float | None, **options: Any) -> Task:
+def ping_command(patience: float | None, **options: Any) -> RunSubcommand:
     """Check that the agent answers."""
     started = time.monotonic()
     address, settings = pop_settings(options)

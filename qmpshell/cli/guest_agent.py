@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from ..transport import Stream
-    from .options import Task
+    from .options import RunSubcommand
 
     T = TypeVar("T")
 
@@ -77,7 +77,9 @@ def pop_settings(values: dict[str, Any]) -> tuple[str | None, Settings]:
     return both.pop("socket"), Settings(agent=True, color="auto", **both)
 
 
-def agent_task(address: str | None, settings: Settings, action: Callable[[Agent], int]) -> Task:
+def agent_task(
+    address: str | None, settings: Settings, action: Callable[[Agent], int]
+) -> RunSubcommand:
     """Return the task that connects and runs a function, which returns the exit status."""
 
     def run(environment: Mapping[str, str]) -> int:
@@ -104,7 +106,7 @@ def agent_command(
 
     def decorate(function: Callable[..., int]) -> click.Command:
         @wraps(function)
-        def make_task(**values: Any) -> Task:
+        def make_task(**values: Any) -> RunSubcommand:
             address, options = pop_settings(values)
             return agent_task(address, options, partial(function, **values))
 

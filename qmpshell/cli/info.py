@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..client import Connection
     from ..render import Block, Span
     from ..render.views.view import Ask, View
-    from .options import Task
+    from .options import RunSubcommand
 
 
 _UNLIMITED = 1 << 30  # columns
@@ -77,7 +77,7 @@ def _complete(context: click.Context, _parameter: click.Parameter, typed: str) -
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the data as JSON.")
 @click.option("--list", "lists", is_flag=True, help="List the names that the server can answer.")
-def command(words: Sequence[str], as_json: bool, lists: bool, **options: Any) -> Task:
+def command(words: Sequence[str], as_json: bool, lists: bool, **options: Any) -> RunSubcommand:
     """Describe the machine, or show a view such as block or pci."""
     if lists and words:
         raise click.UsageError("--list needs no NAME.")

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .options import Task
+    from .options import RunSubcommand
 
 
 _COLUMNS = ("PID", "USER", "NAME", "PROTOCOL", "ADDRESS", "STATE")
@@ -41,7 +41,7 @@ qmpshell ls --json | jq -r '.monitors[].address'"""
     epilog=_EPILOG,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each process.")
-def command(as_json: bool) -> Task:
+def command(as_json: bool) -> RunSubcommand:
     """List the monitors of the QEMU processes on this machine."""
     return partial(_run, as_json=as_json)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..client import Connection
 
     # Runs a subcommand with the environment, and returns the exit status.
-    Task = Callable[[Mapping[str, str]], int]
+    RunSubcommand = Callable[[Mapping[str, str]], int]
 
 
 _TLS_OPTIONS = ("tls_creds", "tls_hostname")
@@ -498,7 +498,7 @@ def _reject_short_options(words: Sequence[str]) -> None:
 shell_command.imported["run"] = run_command
 
 
-def parse_arguments(arguments: Sequence[str]) -> Invocation | Task | int:
+def parse_arguments(arguments: Sequence[str]) -> Invocation | RunSubcommand | int:
     """Parse the command line.
 
     Return the invocation, the function that runs a subcommand, or the exit status for an error or --help.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..qmp import QomProperty
-    from .options import Task
+    from .options import RunSubcommand
     from .qom_objects import QomClient, QomObject
 
 
@@ -74,7 +74,7 @@ def command() -> None:
 @click.argument("path", default="/", shell_complete=complete_qom_path)
 @click.option("-l", "--long", is_flag=True, help="Show types and values too.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
-def list_command(path: str, long: bool, as_json: bool, **options: Any) -> Task:
+def list_command(path: str, long: bool, as_json: bool, **options: Any) -> RunSubcommand:
     """List the properties of an object. Children end with /, links are marked by @."""
 
     def run(client: QomClient) -> Iterator[str]:
@@ -123,7 +123,7 @@ def _json_entry(entry: QomProperty, values: dict[str, object]) -> dict[str, obje
 )
 @click.argument("words", nargs=-1, metavar="", shell_complete=complete_qom_path)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def get_command(words: Sequence[str], as_json: bool, **options: Any) -> Task:
+def get_command(words: Sequence[str], as_json: bool, **options: Any) -> RunSubcommand:
     """Print the value of a property. Text is printed as it is, an object as a line for each member."""
     if not _is_target(words):
         raise click.UsageError("expected PATH.PROPERTY, or PATH PROPERTY.")
@@ -154,7 +154,7 @@ can also be a word of its own in place of a blank, it is JSON.
 {_examples("qmpshell qom set -s vm.sock io0.poll-max-ns 64k", "qmpshell qom set -s vm.sock io0.poll-max-ns:=5")}""",
 )
 @click.argument("words", nargs=-1, metavar="", shell_complete=complete_qom_path)
-def set_command(words: Sequence[str], **options: Any) -> Task:
+def set_command(words: Sequence[str], **options: Any) -> RunSubcommand:
     """Change the value of a property."""
     target, text, is_json = _assignment(words)
     value = _parse_json(text) if is_json else None
@@ -269,7 +269,7 @@ def tree_command(
     kinds: Sequence[str],
     form: str | None,
     **options: Any,
-) -> Task:
+) -> RunSubcommand:
     """Show an object and all below it. PATH is / by default."""
     everything = form == "flat"
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ..client import Connection
-    from .options import Task
+    from .options import RunSubcommand
 
 
 _TERMINATED = 143
@@ -77,7 +77,7 @@ find /mnt/machine -lname '*/pcie.0'"""
 @subcommand("fuse", params=qom_options(), epilog=_EPILOG)
 @click.argument("mountpoint", type=click.Path(exists=True, file_okay=False))
 @click.option("--read-only", is_flag=True, help="Do not let anything change a property.")
-def fuse_command(mountpoint: str, read_only: bool, **options: Any) -> Task:
+def fuse_command(mountpoint: str, read_only: bool, **options: Any) -> RunSubcommand:
     """Mount the objects as a file system. Ctrl-C unmounts it."""
     options["timeout"] = options["timeout"] or _DEFAULT_TIMEOUT
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..client import Connection
-    from .options import Task
+    from .options import RunSubcommand
 
 
 QOM_LIST, QOM_GET = "qom-list", "qom-get"
@@ -45,7 +45,9 @@ def qom_options() -> list[click.Parameter]:
     return connection_options("timeout", aliases=())
 
 
-def make_task(run: Callable[[QomClient], Iterable[str]], options: Mapping[str, Any]) -> Task:
+def make_task(
+    run: Callable[[QomClient], Iterable[str]], options: Mapping[str, Any]
+) -> RunSubcommand:
     """Return the task that connects, runs a function and prints the lines that it yields."""
 
     def print_lines(environment: Mapping[str, str]) -> int:

@@ -58,7 +58,7 @@ def complete(line: str, cursor: int, sources: CompletionSources) -> list[Candida
             candidates = raw_key_candidates(target, sources)
             fitting = rank_candidates(candidates, target.raw, target.raw_start - cursor)
         for candidate in fitting:
-            candidate.after = target.after
+            candidate.suffix_length = target.suffix_length
         found += fitting
     return found
 
@@ -128,7 +128,7 @@ def _commands(target: CompletionTarget, sources: CompletionSources) -> Iterator[
 
 
 def _word(target: CompletionTarget, name: str, takes: bool) -> str:
-    return f"{name} " if takes and target.behind not in (" ", "\t") else name
+    return f"{name} " if takes and target.next_char not in (" ", "\t") else name
 
 
 def _actions(target: CompletionTarget, sources: CompletionSources) -> Iterator[Candidate]:
@@ -147,7 +147,7 @@ def _actions(target: CompletionTarget, sources: CompletionSources) -> Iterator[C
         yield candidate_for(name, _word(target, name, True), meta, features=features)
 
 
-def _locals(target: CompletionTarget, sources: CompletionSources) -> Iterator[Candidate]:
+def _shell_commands(target: CompletionTarget, sources: CompletionSources) -> Iterator[Candidate]:
     for name, (_, how, what) in sources.shell_commands.items():
         yield candidate_for(name, _word(target, name, how != name), what)
 
@@ -166,7 +166,7 @@ def _option_names(target: CompletionTarget, sources: CompletionSources) -> Itera
 
 def _envelope(target: CompletionTarget, _sources: CompletionSources) -> Iterator[Candidate]:
     for name in targets.ENVELOPE_MEMBERS:
-        if name not in target.words or name == target.own:
+        if name not in target.words or name == target.name_at_cursor:
             quoted = quote(name, target.quote)
             text = quoted[:-1] if target.closed else f"{quoted}: "
             yield candidate_for(name, text, order=targets.ENVELOPE_MEMBERS.index(name))
@@ -201,7 +201,7 @@ def _topics(target: CompletionTarget, sources: CompletionSources) -> Iterator[Ca
 def _settings(target: CompletionTarget, _sources: CompletionSources) -> Iterator[Candidate]:
     for setting in SETTINGS.values():
         if not setting.file_only:
-            text = setting.name if target.behind == "=" else f"{setting.name}="
+            text = setting.name if target.next_char == "=" else f"{setting.name}="
             yield candidate_for(setting.name, text, setting.help)
 
 
@@ -293,7 +293,7 @@ _KINDS: dict[str, Callable[[CompletionTarget, CompletionSources], Iterable[Candi
     targets.KEY: key_candidates,
     targets.VALUE: value_candidates,
     targets.COMMAND: _commands,
-    targets.LOCAL: _locals,
+    targets.SHELL_COMMAND: _shell_commands,
     targets.EVENT: _events,
     targets.EVENT_FILTER: _event_filters,
     targets.TOPIC: _topics,

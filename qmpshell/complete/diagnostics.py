@@ -63,6 +63,12 @@ _FEW = 10
 _LIST_HINT = ": Tab shows the list"
 # QEMU 7.2 parses device properties from text and accepts these words too.
 _OTHER_BOOLEANS = ("y", "n")
+_MAX_CANDIDATES = 8
+_MAX_NAMES = 6
+_MAX_DEPTH = 16
+_ADDRESS = "addr"
+# Device properties that resemble `driver` but are not a typo of it.
+_DRIVER_LIKE = ("drive",)
 
 
 def _is_float(text: str, kind: str) -> bool:
@@ -111,16 +117,6 @@ def _may_become(given: Value, kind: str) -> bool:
     if given.form == JSON:
         return all(char in ("-0123456789" if kind == "int" else "+-.0123456789eE") for char in text)
     return all(char in "+-.0123456789xXabcdefABCDEFkKMmGgTtPpEe" for char in text)
-
-
-_MAX_CANDIDATES = 8
-_MAX_NAMES = 6
-_MAX_DEPTH = 16
-_ADDRESS = "addr"
-
-
-# Properties of devices that are no mistyped `driver`.
-_DRIVER_LIKE = ("drive",)
 
 
 class Diagnostics:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ..language import HUMAN, LOCAL, parse
+from ..language import HUMAN, SHELL_COMMAND, parse
 from ..record import Record
 from .ranking import Candidate
 
@@ -295,7 +295,7 @@ def hmp_line(line: str) -> str | None:
     if HUMAN not in line:
         return None
     for token in parse(line).tokens:
-        if token.kind == LOCAL and token.text == HUMAN and token.end < len(line):
+        if token.kind == SHELL_COMMAND and token.text == HUMAN and token.end < len(line):
             return line[token.end :]
     return None
 

@@ -29,11 +29,13 @@ def spell_key(target: CompletionTarget, name: str, ending: str) -> str:
     """Return a member's name as typed text. `ending` is `=`, or `.` if the key continues."""
     if target.writing == LITERAL:
         quoted = quote(name, target.quote)
-        return quoted[:-1] if target.closed else quoted if target.behind == ":" else f"{quoted}: "
+        return (
+            quoted[:-1] if target.closed else quoted if target.next_char == ":" else f"{quoted}: "
+        )
     text = name
     if target.writing != KEYVAL and (target.quote or not is_plain_part(name)):
         text = utf8_string(name)
-    is_there = target.behind == ending or (ending == "=" and target.behind == ":")
+    is_there = target.next_char == ending or (ending == "=" and target.next_char == ":")
     return text if is_there else text + ending
 
 
@@ -137,7 +139,7 @@ def raw_key_candidates(target: CompletionTarget, sources: CompletionSources) -> 
     whole = CompletionTarget(
         target.kind, target.raw, target.raw_start, call=target.call, writing=target.writing
     )
-    whole.behind = target.behind
+    whole.next_char = target.next_char
     for candidate in key_candidates(whole, sources):
         if "." in candidate.name and "." in candidate.text.strip('.="'):
             yield candidate
@@ -154,7 +156,10 @@ class _KeyCandidates(_Candidates):
         # Members that are not in a schema.
         name_query = open_members(self._call, self._target.path)
         for live_name in self._sources.find_live(name_query) if name_query is not None else ():
-            if live_name.name not in self._given.members or live_name.name == self._target.own:
+            if (
+                live_name.name not in self._given.members
+                or live_name.name == self._target.name_at_cursor
+            ):
                 text = spell_key(self._target, live_name.name, "=")
                 yield candidate_for(live_name.name, text, live_name.meta, order=_OPEN)
 
@@ -185,7 +190,7 @@ class _KeyCandidates(_Candidates):
         there = self._given.members.get(name)
         is_partial = there is not None and there.form == DOTTED
         # The name at the cursor can be replaced as a whole.
-        is_own = name == self._target.own
+        is_own = name == self._target.name_at_cursor
         if there is not None and not is_partial and not is_own:
             return
         needed = "required" if self._is_required(member) else ""
@@ -209,12 +214,12 @@ class _KeyCandidates(_Candidates):
         partial = [
             index
             for index, item in self._given.members.items()
-            if item.form == DOTTED or index == self._target.own
+            if item.form == DOTTED or index == self._target.name_at_cursor
         ]
         following = _next_index(self._given)
         for index in dict.fromkeys([*partial, following]):
             for key, ending in self._endings([index], element, None):
-                if ending == "." or index in (following, self._target.own):
+                if ending == "." or index in (following, self._target.name_at_cursor):
                     yield self._candidate(key, ending, element)
 
     def _candidate(
@@ -335,7 +340,7 @@ class _ValueCandidates(_Candidates):
         branches = self._types.schema.branches(self._type)
         self._is_loose = not _LOOSE.isdisjoint(branches)
         # A blank, for the next argument. /wait rarely has another one.
-        is_last = target.behind or self._call.is_whole or self._call.sort == EVENT
+        is_last = target.next_char or self._call.is_whole or self._call.sort == EVENT
         self._end = " " if target.writing == LINE and not is_last else ""
 
     def all(self) -> Iterator[Candidate]:

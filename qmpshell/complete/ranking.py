@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Candidate(Record):
     """A completion.
 
-    `text` replaces the text between `start` and the cursor and `after` characters behind it; it
+    `text` replaces the text between `start` and the cursor and `suffix_length` characters after it; it
     ends with a blank if something must follow. `start` is an offset from the cursor, at most 0.
     `meta` describes it on one line. The texts come from the server and are not escaped.
 
@@ -25,7 +25,7 @@ class Candidate(Record):
     text: str
     start: int
     meta: str = ""
-    after: int = 0
+    suffix_length: int = 0
     name: str = ""
     order: int = 0
     is_last: bool = False

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # What can be completed.
 COMMAND = "command"  # a command of the server
-LOCAL = "local"  # a shell command
+SHELL_COMMAND = "shell-command"  # a shell command
 KEY = "key"  # a member of the object at `path`
 VALUE = "value"  # the value at `path`
 EVENT = "event"
@@ -45,7 +45,7 @@ EVENT_FILTER = "event-filter"  # a mode, or an event name with wildcards
 TOPIC = "topic"  # anything that /help accepts
 JOB_ID = "job-id"
 KEY_NAME = "key-name"  # a key of the VM's keyboard
-FILE = "file"  # a file; `subject` is ADDRESS or ""
+FILE = "file"  # a file; `subject` is ADDRESS, "@" after an @, or ""
 PROGRAM = "program"  # a program of this host
 SETTING = "setting"
 SETTING_VALUE = "setting-value"  # a value of the setting `subject`
@@ -86,28 +86,33 @@ class PartialCommand(Record):
 
 
 class CompletionTarget(Record):
-    """A completion target.
+    """What can be completed at the cursor."""
 
-    `text` is the typed text without quotes; it starts at `start` and is replaced up to the cursor.
-    `quote` is its opening quote; `writing` is LINE, LITERAL or KEYVAL. `after` characters behind
-    the cursor are part of the word and are replaced too; `behind` is the character after them.
-    `own` is the name at the cursor, which can be replaced. `raw` is the key up to the cursor as
-    written, from `raw_start` on.
-    """
-
+    # One of the constants above, such as COMMAND or VALUE.
     kind: str
+    # What is typed of it, up to the cursor, without quotes.
     text: str
+    # Where it starts in the line, with its quote. A completion replaces the line from here on.
     start: int
+    # The command around it, if any.
     call: PartialCommand | None = None
+    # For a KEY, the path of the object or array in the arguments; for a VALUE, that of the value.
     path: tuple[str, ...] = ()
-    writing: str = LINE
-    quote: str = ""
+    writing: str = LINE  # or LITERAL or KEYVAL
+    quote: str = ""  # the opening quote
+    # For a SETTING_VALUE, the setting; for a FILE, ADDRESS or "@"; for a COMMAND, ACTION or "oob".
     subject: str = ""
+    # For a WORD, the words that fit; for INFO and ENVELOPE, those that are in the line already.
     words: tuple[str, ...] = ()
-    after: int = 0
-    behind: str = ""
+    # How many characters after the cursor belong to the word, and are replaced too.
+    suffix_length: int = 0
+    # The character after them, or "" at the end of the line.
+    next_char: str = ""
+    # Whether nothing but the closing quote of the word is after the cursor.
     closed: bool = False
-    own: str = ""
+    # The whole name at the cursor, which can be replaced although it is in the line already.
+    name_at_cursor: str = ""
+    # For a KEY, the whole key up to the cursor as written, and where it starts.
     raw: str = ""
     raw_start: int = 0
 
@@ -136,7 +141,7 @@ _WORDS = {
     "/events": EVENT_FILTER,
 }
 _OFF = {"/log": ("off",)}
-# Options with a number as value.
+# The options of each shell command.
 _OPTIONS = {
     "/wait": ("-t", "--check"),
     "/wait-job": ("-t",),
@@ -154,10 +159,12 @@ _FLAGS = ("--tsv", "-v", "--check")
 
 _OUTPUT_OF_DOCUMENTS = "<- "
 # Targets that are replaced as a whole, and the characters of such a name.
-_NAMES = (COMMAND, LOCAL, KEY, EVENT, TOPIC)
+_NAMES = (COMMAND, SHELL_COMMAND, KEY, EVENT, TOPIC)
 _REST_OF_NAME = re.compile(r"[\w-]+")
 _REST_OF_VALUE = re.compile(r"(?:(?!;(?:\s|$))\S)+")
 _REST_OF_OPTION = re.compile(r"(?:,,|[^,\s])+")
+# Lines with more items get no diagnostics.
+_MAX_ITEMS = 24
 
 
 def logical_line(text: str, cursor: int) -> tuple[str, int]:
@@ -185,8 +192,8 @@ def find_target(line: str, cursor: int) -> Context:
     context = _Finder(line, cursor).in_tree(tree)
     context.tree = tree
     for target in context.targets:
-        target.after = _rest_of_word(target, line, cursor)
-        target.behind = line[cursor + target.after : cursor + target.after + 1]
+        target.suffix_length = _rest_of_word(target, line, cursor)
+        target.next_char = line[cursor + target.suffix_length : cursor + target.suffix_length + 1]
     return context
 
 
@@ -239,7 +246,7 @@ def _set_key_path(target: CompletionTarget) -> None:
     assert target.call is not None
     is_member = target.kind == VALUE and target.path
     target.call.key_path = (
-        (target.path[:-1], target.path[-1]) if is_member else (target.path, target.own)
+        (target.path[:-1], target.path[-1]) if is_member else (target.path, target.name_at_cursor)
     )
 
 
@@ -300,7 +307,7 @@ class _Finder:
             if first.kind == t.OBJECT:
                 return self.raw_context(first)
             if self._cursor > first.end:
-                if first.kind == t.LOCAL:
+                if first.kind == t.SHELL_COMMAND:
                     return self.shell_command_context(first, item[1:])
                 sort = ACTION if part.is_action else COMMAND
                 return self.argument_context(sort, first, item[1:])
@@ -308,10 +315,10 @@ class _Finder:
         if part.is_action:
             end = self._target(WORD, text, words=(")",))
             return self._context(self._target(COMMAND, text, subject=ACTION), end)
-        local = self._target(LOCAL, text)
+        shell_command = self._target(SHELL_COMMAND, text)
         if text.startswith("/"):
-            return self._context(local)
-        return self._context(self._target(COMMAND, text), *([local] if not text else []))
+            return self._context(shell_command)
+        return self._context(self._target(COMMAND, text), *([shell_command] if not text else []))
 
     def argument_context(self, sort: str, name: Token, tokens: Sequence[Token]) -> Context:
         """Return the context of a cursor after a command's name. `tokens` are those after it."""
@@ -320,34 +327,36 @@ class _Finder:
         if item.whole is None or item.json is None:
             for argument in item.arguments:
                 call.root.add(argument)
-            return self._context(*self._slots_at(item, call), call=call)
+            return self._context(*self._argument_targets(item, call), call=call)
         call.root, call.is_whole = item.json.root, True
         call.is_closed = item.whole.closed and self._cursor >= item.whole.end
         targets = self._json_targets(item.json, call) if self._cursor > item.whole.start else []
         return self._context(*targets, call=call)
 
-    def _slots_at(self, item: CommandItem, call: PartialCommand) -> list[CompletionTarget]:
+    def _argument_targets(self, item: CommandItem, call: PartialCommand) -> list[CompletionTarget]:
         """Return the targets at a cursor among `key=value` arguments."""
         for argument in item.arguments:
             if argument.key.start < self._cursor <= argument.key.end:
-                return [self._key_slot(argument.key, call)]
+                return [self._key_target(argument.key, call)]
             if argument.key.end < self._cursor <= argument.value.end:
                 return self._value_targets(argument, call)
         for word in item.words:
             if word.start < self._cursor <= word.end:
-                return [self._key_slot(word, call)] if word.kind == t.WORD else []
+                return [self._key_target(word, call)] if word.kind == t.WORD else []
         if self._line[self._cursor - 1 : self._cursor] in (" ", "\t", "\n"):
             return [CompletionTarget(KEY, "", self._cursor, call=call)]
         return []
 
-    def _key_slot(self, key: Token, call: PartialCommand) -> CompletionTarget:
+    def _key_target(self, key: Token, call: PartialCommand) -> CompletionTarget:
         path, _ = parse_key(key.text, key.start)
-        *parents, (own, start) = [part for part in path if part[1] <= self._cursor]
+        *parents, (name, start) = [part for part in path if part[1] <= self._cursor]
         typed = self._line[start : self._cursor]
         quote = '"' if typed.startswith('"') else ""
         text = unquoted(typed) if quote else typed
-        above = tuple(name for name, _ in parents)
-        target = CompletionTarget(KEY, text, start, call=call, path=above, quote=quote, own=own)
+        above = tuple(parent for parent, _ in parents)
+        target = CompletionTarget(
+            KEY, text, start, call=call, path=above, quote=quote, name_at_cursor=name
+        )
         target.raw, target.raw_start = self._line[key.start : self._cursor], key.start
         _set_key_path(target)
         return target
@@ -395,9 +404,9 @@ class _Finder:
         )
         target.closed = bool(quote) and rest == quote
         if not quote:
-            target.own = token
+            target.name_at_cursor = token
         elif rest:
-            target.own = unquoted(token)
+            target.name_at_cursor = unquoted(token)
         _set_key_path(target)
         return [target]
 
@@ -466,7 +475,7 @@ class _Finder:
                 target = self._target(KEY, part)
                 target.call, target.path = call, tuple(parents)
                 own = argument.path[len(parents) : len(parents) + 1]
-                target.own = own[0][0] if own else ""
+                target.name_at_cursor = own[0][0] if own else ""
                 _set_key_path(target)
                 targets.append(target)
         for target in targets:
@@ -483,14 +492,14 @@ class _Finder:
                 return self._context()
             options = tuple(option for option in options if option != tokens[0].text)
             tokens = tokens[used:]
-        context = self._behind(command, tokens)
+        context = self._shell_arguments(command, tokens)
         text = self._typed(tokens[:1])
         if options and (text or command in ("/jobs", "/wait-migration")):
             words = [f"{option} " for option in options]
             context.targets.append(self._target(WORD, text, words=words))
         return context
 
-    def _behind(self, name: str, tokens: Sequence[Token]) -> Context:
+    def _shell_arguments(self, name: str, tokens: Sequence[Token]) -> Context:
         """Return the context in the arguments of the shell command `name`."""
         if name == t.WATCH and tokens and tokens[0].text.startswith("/"):
             return self._watched_view(tokens)
@@ -631,10 +640,6 @@ def argument_context(
 ) -> Context:
     """Return the context of a cursor after a command's name. `tokens` are those after it."""
     return _Finder(line, cursor).argument_context(sort, name, tokens)
-
-
-# Lines with more items get no diagnostics.
-_MAX_ITEMS = 24
 
 
 def finished_context(line: str, part: Part) -> Context:

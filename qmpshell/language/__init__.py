@@ -34,7 +34,7 @@ else:
                 " parse_key raw_item shortened unquote"
             ),
             "tokens": (
-                "BLANKS HUMAN KEY LOCAL NAME OBJECT PIPE QUOTED TEXT VALUE VIEWS WORD Token"
+                "BLANKS HUMAN KEY NAME OBJECT PIPE QUOTED SHELL_COMMAND TEXT VALUE VIEWS WORD Token"
                 " shell_command_name tokenize"
             ),
             "values": "Argument JsonLeaf JsonTree Value no_members unquoted",

@@ -93,9 +93,9 @@ class Missing(Record):
 class MissingError(Exception):
     """Something must be known before a line can be evaluated."""
 
-    def __init__(self, need: Missing) -> None:
-        super().__init__(need)
-        self.need = need
+    def __init__(self, missing: Missing) -> None:
+        super().__init__(missing)
+        self.missing = missing
 
 
 class PropertyType(Record):
@@ -204,7 +204,7 @@ class _Evaluator:
     """Evaluates the arguments of one command. `notes` collects remarks about them."""
 
     def __init__(self, introspection: Introspection) -> None:
-        self._facts = introspection
+        self._introspection = introspection
         self._schema = introspection.schema or NO_SCHEMA
         self.notes: list[str] = []
 
@@ -229,7 +229,7 @@ class _Evaluator:
         trees = [build_tree(action.arguments) for action in item.actions]
         for entry in (root, *trees):
             self._find_secret(entry)
-        if not self._facts.has_schema and any(map(_is_open, trees)):
+        if not self._introspection.has_schema and any(map(_is_open, trees)):
             raise MissingError(Missing(MISSING_SCHEMA))
         actions = [
             {"type": action.name.text, "data": self._action(action, tree)}
@@ -238,9 +238,9 @@ class _Evaluator:
         return {"actions": actions, **self._by_schema("transaction", root)}
 
     def _find_secret(self, root: Value) -> None:
-        for argument in root.leaves() if self._facts.can_ask else ():
+        for argument in root.leaves() if self._introspection.can_ask else ():
             start = argument.value.start
-            if argument.value.text == ASK and start not in self._facts.secrets:
+            if argument.value.text == ASK and start not in self._introspection.secrets:
                 raise MissingError(Missing(MISSING_SECRET, argument.key.text, start))
 
     def _action(self, action: CommandItem, root: Value) -> dict[str, Any]:
@@ -260,7 +260,7 @@ class _Evaluator:
             from ..qmp import load_agent_schema  # few scripts need it
 
             self._schema = load_agent_schema()
-        elif not self._facts.has_schema and _is_open(root):
+        elif not self._introspection.has_schema and _is_open(root):
             raise MissingError(Missing(MISSING_SCHEMA))
         command = self._schema.command(name)
         if command is None:
@@ -275,8 +275,8 @@ class _Evaluator:
         """
         driver = self._text_of(root, "driver")
         properties: Properties | None = None
-        if driver in self._facts.drivers:
-            properties = self._facts.drivers[driver]
+        if driver in self._introspection.drivers:
+            properties = self._introspection.drivers[driver]
         elif driver is not None and any(
             _is_open_value(child.leaf)
             for key, child in root.members.items()
@@ -291,9 +291,9 @@ class _Evaluator:
         types: Properties = {}
         value = root.members.get("value")
         if path is not None and name is not None and value is not None and value.leaf is not None:
-            if path not in self._facts.objects and _is_open_value(value.leaf):
+            if path not in self._introspection.objects and _is_open_value(value.leaf):
                 raise MissingError(Missing(MISSING_OBJECT, path))
-            properties = self._facts.objects.get(path) or {}
+            properties = self._introspection.objects.get(path) or {}
             if name in properties:
                 types = {"value": properties[name]}
         return self._by_properties(root, types, texts=("path", "property"))
@@ -481,7 +481,7 @@ class _Evaluator:
 
     def _asked(self, argument: Argument) -> str:
         token = argument.value
-        secret = self._facts.secrets.get(token.start)
+        secret = self._introspection.secrets.get(token.start)
         if secret is None:
             raise token.error(
                 "there is no terminal to ask at", hint="key=@FILE reads the value from a file"
@@ -491,7 +491,7 @@ class _Evaluator:
     def _content(self, token: Token) -> bytes:
         path = token.text[1:]
         if path[:1] == "$":
-            value = self._facts.read_variable(path[1:])
+            value = self._introspection.read_variable(path[1:])
             if value is not None:
                 return value
             raise token.error(
@@ -501,7 +501,7 @@ class _Evaluator:
         if not path:
             raise token.error("the name of a file must follow @", hint=QUOTE_IT)
         try:
-            return self._facts.read_file(path)
+            return self._introspection.read_file(path)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise token.error(f"{path}: {reason}", hint=QUOTE_IT) from None
@@ -581,7 +581,7 @@ def evaluate_line(line: str, introspection: Introspection) -> ParsedLine | Missi
     try:
         actions = [_evaluate_item(item, line, introspection) for item in parsed.items]
     except MissingError as error:
-        return error.need
+        return error.missing
     return ParsedLine(actions, parsed.redirect)
 
 
@@ -605,8 +605,8 @@ def find_error(part: Part, schema: Schema | None) -> LineError | None:
         except LineError as error:
             return error
         except MissingError as error:
-            subject = error.need.subject
-            if error.need.kind not in (MISSING_DRIVER, MISSING_OBJECT):
+            subject = error.missing.subject
+            if error.missing.kind not in (MISSING_DRIVER, MISSING_OBJECT):
                 return None
             known.drivers[subject] = known.objects[subject] = None
 

@@ -226,7 +226,7 @@ class HumanPart(Part):
         self.has_redirect = any(token.kind == t.PIPE for token in tokens)
 
     def _parse(self) -> ShellCommandItem:
-        return ShellCommandItem(Token(t.LOCAL, t.HUMAN, self.tokens[0].start), self.tokens)
+        return ShellCommandItem(Token(t.SHELL_COMMAND, t.HUMAN, self.tokens[0].start), self.tokens)
 
 
 class Tree:
@@ -417,7 +417,7 @@ def _descriptor_word(words: list[Token], index: int) -> FileWord:
 
 def _item(line: str, tokens: list[Token]) -> CommandItem | RawItem | ShellCommandItem:
     first, *rest = tokens
-    if first.kind == t.LOCAL:
+    if first.kind == t.SHELL_COMMAND:
         return ShellCommandItem(first, rest)
     if first.kind != t.OBJECT:
         return command_item(line, first, rest)

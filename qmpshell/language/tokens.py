@@ -25,7 +25,7 @@ COMPOUND = "compound"  # a value in brackets
 OBJECT = "object"  # a JSON object instead of a command or as its arguments
 SEPARATOR = "separator"  # ; or the line end in a transaction; empty between JSON objects
 COMMENT = "comment"  # from # to the end of the line
-LOCAL = "local"  # /wait: the name of a shell command
+SHELL_COMMAND = "shell-command"  # /wait: the name of a shell command
 TEXT = "text"  # the rest of a line, for the human monitor or the system shell
 PIPE = "pipe"  # |
 REDIRECT = "redirect"  # > >> < <>
@@ -151,13 +151,13 @@ def _tokens(line: str) -> Iterator[Token]:  # noqa: C901 - a state machine
             token = _command(line, position)
             in_transaction |= token.kind == OPEN
             expects_command = token.kind == OPEN
-            in_watch = token.kind == LOCAL and token.text == WATCH
+            in_watch = token.kind == SHELL_COMMAND and token.text == WATCH
             after_json = token.kind == OBJECT
             yield token
-            if token.kind == LOCAL and token.text == HUMAN:
+            if token.kind == SHELL_COMMAND and token.text == HUMAN:
                 yield from _human(line, token.end)
                 return
-            if token.kind == LOCAL and token.text == TYPE:
+            if token.kind == SHELL_COMMAND and token.text == TYPE:
                 yield from _rest(line, token.end)
                 return
         elif line[position] == "{":
@@ -214,8 +214,8 @@ def _command(line: str, position: int) -> Token:
     if word.startswith(TRANSACTION):
         return Token(OPEN, TRANSACTION, position)
     # No command of a server starts with a slash.
-    local = word[0] == "/" or word in _ALIASES
-    return Token(LOCAL if local else NAME, word, position)
+    is_shell_command = word[0] == "/" or word in _ALIASES
+    return Token(SHELL_COMMAND if is_shell_command else NAME, word, position)
 
 
 def ends_with_close(token: Token) -> bool:

@@ -39,7 +39,10 @@ else:
                 "Event Greeting Item Malformed Message NotQmp Reply command_object"
                 " encode_message is_too_deep"
             ),
-            "negotiation": "GREETING NEGOTIATING READY REFUSED QmpProtocol",
+            "negotiation": (
+                "GREETING GREETING_TIMEOUT INSPECTION_DELAY NEGOTIATING READY REFUSED"
+                " SILENCE_DELAY SILENT_SUCCESS_DELAY QmpProtocol"
+            ),
             "qom": (
                 "QOM_LIST_GET QomProperty clean_path join_path natural_key parse_properties"
                 " relation_type split_property"

@@ -29,6 +29,15 @@ NEGOTIATING = "negotiating"  # greeted; no reply to qmp_capabilities yet
 READY = "ready"  # commands can be sent
 REFUSED = "refused"  # the server refuses to negotiate; `refusal` is its reply
 
+# Seconds without an answer until the system is asked for the cause, and until a diagnosis is shown or
+# the server is woken.
+INSPECTION_DELAY = 0.3
+SILENCE_DELAY = 2.0
+# Seconds without a greeting after which scripts and programs give up.
+GREETING_TIMEOUT = 5.0
+# Seconds without a reply after which a command that is answered only if it fails has succeeded.
+SILENT_SUCCESS_DELAY = 3.0
+
 
 class Handshake:
     """Base class of the handshakes with a QMP server and with a guest agent.

@@ -46,7 +46,7 @@ else:
                 "PreparedLine Request confirmation_question is_shell_line make_hmp_request"
                 " make_request prepare prepare_hmp unknown_command_name"
             ),
-            "server": "disabled_in names_in",
+            "server": "command_names_in disabled_in",
             "session": "Session",
             "steps": "Step",
             "vm": "Job Jobs MigrationWait VmState",

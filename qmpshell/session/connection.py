@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import re
 
-from ..qmp import GREETING, NEGOTIATING, READY, QmpProtocol, command_object
+from ..qmp import (
+    GREETING,
+    GREETING_TIMEOUT,
+    INSPECTION_DELAY,
+    NEGOTIATING,
+    READY,
+    SILENCE_DELAY,
+    QmpProtocol,
+    command_object,
+)
 from ..render import escape
 from .effects import Send
 from .requests import RequestTable, encode_request
@@ -125,11 +134,6 @@ def _quote(raw: bytes) -> str:
     return f"“{escape(text)}{'…' if len(raw) > 60 else ''}”"
 
 
-# Seconds without a greeting until the system is asked for the cause, until a diagnosis is shown in any
-# case, and until a script gives up.
-_INSPECTION = 0.3
-_SILENCE = 2.0
-_GIVE_UP = 5.0
 # Seconds until an agent is asked a second time.
 _FIRST_RETRY = 4.0
 
@@ -275,10 +279,10 @@ class ConnectionState:
         """Limit the time for the negotiation from now on."""
         self._expected_since, self._explained = now, ""
         if self._find_peer is not None:
-            self.inspect_at = now + _INSPECTION
-        self.silence_at = now + _SILENCE
+            self.inspect_at = now + INSPECTION_DELAY
+        self.silence_at = now + SILENCE_DELAY
         if self._gives_up:
-            self.give_up_at = give_up_at if give_up_at is not None else now + _GIVE_UP
+            self.give_up_at = give_up_at if give_up_at is not None else now + GREETING_TIMEOUT
 
     @property
     def expects_answer(self) -> bool:
@@ -323,7 +327,7 @@ class ConnectionState:
         if is_greeted and self._wake_server is not None and not self._was_woken:
             self._was_woken = True
             self._wake_server(self.address)
-            self.silence_at = now + _SILENCE
+            self.silence_at = now + SILENCE_DELAY
             return ""
         return self.explain_silence()
 

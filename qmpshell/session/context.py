@@ -167,13 +167,13 @@ class CommandContext:
             try:
                 return self.state.server.evaluate(evaluate, files=files)
             except MissingError as error:
-                need = error.need
-            if need.kind == MISSING_SECRET:
+                missing = error.missing
+            if missing.kind == MISSING_SECRET:
                 self.fail("only the arguments of a server command can be secrets")
                 return None
-            if need.kind == MISSING_FILE:
-                files[need.subject] = yield ReadFile(need.subject)
-            elif not (yield from self.find_missing(need)):
+            if missing.kind == MISSING_FILE:
+                files[missing.subject] = yield ReadFile(missing.subject)
+            elif not (yield from self.find_missing(missing)):
                 return None
 
     def read_file(self, path: str) -> Generator[Step, Any, bytes]:
@@ -189,10 +189,10 @@ class CommandContext:
             return True
         return (yield from self.find_missing(Missing(MISSING_SCHEMA)))
 
-    def find_missing(self, need: Missing) -> Generator[Step, Any, bool]:
+    def find_missing(self, missing: Missing) -> Generator[Step, Any, bool]:
         """Query missing information. Return False after a failure, which is reported."""
         start = self._call.start
-        if (yield from self.runner.find_missing(need, self.task.source, start)):
+        if (yield from self.runner.find_missing(missing, self.task.source, start)):
             return True
         self.task.actions.clear()
         self.fail(UNANSWERED)

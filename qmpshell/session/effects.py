@@ -193,7 +193,7 @@ class CloseRedirect(FileStep):
 
 
 class StopFile(Effect):
-    """Stop to read or open a file, or to write to it. No answer is expected any more."""
+    """Stop reading, opening or writing a file. No answer is expected any more."""
 
     step: FileStep
     __match_args__ = ("step",)

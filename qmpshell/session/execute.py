@@ -41,7 +41,7 @@ from .requests import (
     prepare,
     prepare_hmp,
 )
-from .server import returned
+from .server import result_or_none
 from .steps import Issue, NextCommand, NotConnected, Query, WaitStopped
 
 TYPE_CHECKING = False
@@ -96,7 +96,7 @@ class LineRunner:
         if self._settings.hmp and not is_shell_line(source.line.text):
             return prepare_hmp(source)
         prepared = prepare(source, self._server.introspection, encode=not self._state.interactive)
-        for action in prepared.plan.actions if prepared.plan is not None else ():
+        for action in prepared.parsed.actions if prepared.parsed is not None else ():
             if isinstance(action, ShellCommand):
                 error = self._find_mistake(action)
             else:
@@ -134,7 +134,7 @@ class LineRunner:
         answers = self._state.answers
         line: PreparedLine | None = task.line
         answers.start_line(task.line)
-        if line is not None and line.need is not None:
+        if line is not None and line.missing is not None:
             line = yield from self._evaluate(line)
         if line is None:
             return
@@ -146,11 +146,11 @@ class LineRunner:
             answers.cancel()
             self._outbox.show(self._failures.place(line.source, 0, line.note))
             return
-        assert line.plan is not None
-        if self._settings.dry_run and any(map(_has_arguments, line.plan.actions)):
+        assert line.parsed is not None
+        if self._settings.dry_run and any(map(_has_arguments, line.parsed.actions)):
             yield from self._warn(line)
         task.load(line)
-        redirect = line.plan.redirect
+        redirect = line.parsed.redirect
         if redirect is None or self._settings.dry_run:
             yield from self._run_actions(task)
         else:
@@ -206,8 +206,8 @@ class LineRunner:
         if self._sources is None or self._sources.schema is not introspection.schema:
             self._sources = CompletionSources(schema=introspection.schema, live=AnsweredNames())
         if introspection.schema is not None and is_connected:
-            assert line.plan is not None
-            for driver in _drivers(line.plan.actions):
+            assert line.parsed is not None
+            for driver in _drivers(line.parsed.actions):
                 yield from self._find_properties(driver)
         for start, text in find_rejections(line.source.line.text, self._sources):
             text = f"warning: {escape(text)}"
@@ -227,7 +227,7 @@ class LineRunner:
             if query is None:
                 return
             reply: Reply | None = yield Query(query.command, query.arguments)
-            live.results[query] = returned(reply)
+            live.results[query] = result_or_none(reply)
 
     def run_beside(self, task: Task) -> Steps:
         """Run the only command of a line that does not wait for the others."""
@@ -237,32 +237,32 @@ class LineRunner:
     def _evaluate(self, line: PreparedLine) -> Generator[Step, Any, PreparedLine | None]:
         """Query what a line needs, and evaluate it again. Return None if it cannot run."""
         line = self._prepare_again(line)  # the information may have arrived meanwhile
-        while line.need is not None:
-            need = line.need
-            if need.kind == MISSING_SECRET:
-                text = yield ReadSecret(need.subject)
+        while line.missing is not None:
+            missing = line.missing
+            if missing.kind == MISSING_SECRET:
+                text = yield ReadSecret(missing.subject)
                 if text is None:
                     self._outbox.show("not sent")
                     self._state.answers.fail(LINE_ERROR, "not sent")
                     return None
-                line.secrets[need.start] = text
-            elif need.kind == MISSING_FILE:
-                line.files[need.subject] = yield ReadFile(need.subject)
-            elif not (yield from self.find_missing(need, line.source, 0)):
+                line.secrets[missing.start] = text
+            elif missing.kind == MISSING_FILE:
+                line.files[missing.subject] = yield ReadFile(missing.subject)
+            elif not (yield from self.find_missing(missing, line.source, 0)):
                 self._failures.report(line.source, 0, UNANSWERED, error_class=LINE_ERROR)
                 return None
             line = self._prepare_again(line)
         return line
 
     def find_missing(
-        self, need: Missing, source: SourceLine, start: int
+        self, missing: Missing, source: SourceLine, start: int
     ) -> Generator[Step, Any, bool]:
         """Query missing information. Return False if the server does not answer."""
         if not self._sender.can_query:
-            self._server.learn(need, None)
+            self._server.learn(missing, None)
             self.note_untyped(source, start)
             return True
-        reply = yield from self._server.query(need)
+        reply = yield from self._server.query(missing)
         if reply is not None and reply.is_error:
             self.note_untyped(source, start)
         return reply is not None

@@ -21,7 +21,7 @@ GENERIC_ERROR = "GenericError"
 CONNECTION_LOST = "ConnectionLost"
 
 
-class FailureLog:
+class FailureReporter:
     """Reports failures. `status` is the exit status so far.
 
     `source_depth` contains the names of the files that `/source` runs. `stop` is called at the first
@@ -80,7 +80,7 @@ class FailureLog:
         error_class: str = LINE_ERROR,
         stops: bool = True,
     ) -> None:
-        """Report a line that cannot be parsed, or not be executed as it is.
+        """Report a line that cannot be parsed or cannot run as it is.
 
         Without `stops`, the caller calls `stop_on_error` after a hint.
         """

@@ -17,7 +17,7 @@ from ..language import (
 )
 from ..qmp import DEVICE_ADD, hmp_command, hmp_text
 from .requests import unknown_command_name
-from .server import list_commands, names_in, returned
+from .server import command_names_in, list_commands, result_or_none
 from .steps import Query, WaitStopped
 
 TYPE_CHECKING = False
@@ -98,7 +98,7 @@ def _command_names(state: SessionState) -> Generator[Step, Any, Sequence[str]]:
         server.learn_names(server.introspection.schema.commands())
     if server.names is None and state.sender.can_query:
         reply = yield Query(list_commands(agent=state.settings.agent))
-        server.learn_names(names_in(returned(reply)))
+        server.learn_names(command_names_in(result_or_none(reply)))
     return server.names or ()
 
 
@@ -112,7 +112,7 @@ def _find_monitor_command(
         reply = yield Query(query["execute"], query["arguments"])
         from ..complete import parse_catalogue  # few scripts need it
 
-        server.learn_catalogue(parse_catalogue(hmp_text(returned(reply))))
+        server.learn_catalogue(parse_catalogue(hmp_text(result_or_none(reply))))
     return server.catalogue.find(name.partition("/")[0]) if server.catalogue is not None else None
 
 

@@ -188,21 +188,21 @@ class Interaction:
 
 def _only_command(line: PreparedLine) -> str:
     """Return the shell command that a line consists of, "/quit" for `exit`, or ""."""
-    plan = line.plan
-    if plan is None or len(plan.actions) != 1:
+    parsed = line.parsed
+    if parsed is None or len(parsed.actions) != 1:
         return ""
-    (action,) = plan.actions
+    (action,) = parsed.actions
     if not isinstance(action, ShellCommand):
         return "/quit" if is_exit(action) else ""
     if action.name == "/quit":
         return "/quit" if not action.tokens else ""
-    return action.name if plan.redirect is None else ""
+    return action.name if parsed.redirect is None else ""
 
 
 def _address_of(line: PreparedLine) -> str | None:
     """Return the address in a `/connect` line, or None."""
-    assert line.plan is not None
-    (call,) = line.plan.actions
+    assert line.parsed is not None
+    (call,) = line.parsed.actions
     assert isinstance(call, ShellCommand)
     from .commands.arguments import file_name  # the first prompt does not need it
 

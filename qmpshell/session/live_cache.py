@@ -9,7 +9,7 @@ from .. import complete as completion  # its modules are imported on first use, 
 from ..qmp import failed, hmp_command, hmp_text
 from ..record import Record
 from .effects import QueryResult, ShowEvent, ShowReply
-from .server import returned
+from .server import result_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ class LiveCache:
                 self._block_fatal_query(query, asked)
             return
         now = self._outbox.now
-        value = returned(reply)
+        value = result_or_none(reply)
         if isinstance(value, str) and failed(hmp_text(value)):
             value = None
         lifetime = query.lifetime
@@ -320,8 +320,8 @@ def _changes(request: Request) -> bool:
 class HmpCatalogueLoader:
     """Queries the human monitor's help once per server, in the background.
 
-    The result arrives as QueryResult with a Catalogue. A server without a human monitor returns an
-    error.
+    The result arrives as QueryResult with a `HmpCatalogue`. A server without a human monitor returns
+    an error.
     """
 
     def __init__(self, state: SessionState) -> None:
@@ -356,7 +356,7 @@ class HmpCatalogueLoader:
         """Query the output of the human monitor command `line`. `then` receives it, or ""."""
 
         def answered(reply: Reply | None) -> None:
-            text = returned(reply)
+            text = result_or_none(reply)
             then(text if isinstance(text, str) else "")
 
         command = hmp_command(line, None)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .steps import QueryAll
 
 
-# QEMU stops to read commands, also out of band, after QMP_REQ_QUEUE_LEN_MAX (8).
+# QEMU stops reading commands, also out of band, after QMP_REQ_QUEUE_LEN_MAX (8).
 _MAX_IN_FLIGHT = 4
 
 

@@ -90,9 +90,9 @@ class Request:
         """The request in the user's terms, without secrets."""
         if not self.text:
             return self.name or "the command"
-        from ..storage import blank_spans, hmp_secret_spans  # only for messages
+        from ..storage import hmp_secret_spans, redact_spans  # only for messages
 
-        return blank_spans(self.text, hmp_secret_spans(self.text))
+        return redact_spans(self.text, hmp_secret_spans(self.text))
 
     def answer(self, reply: Reply | None) -> None:
         """Pass the reply to `then`, once."""
@@ -165,7 +165,7 @@ def _as_double(value: Any) -> float:
 
 
 class PreparedLine(Record):
-    """A line after parsing: its plan, or the missing information or error that stopped it.
+    """A line after parsing: its commands, or the missing information or error that stopped it.
 
     `note` is a remark for the user about the line, or "".
 
@@ -176,8 +176,8 @@ class PreparedLine(Record):
     """
 
     source: SourceLine
-    plan: ParsedLine | None = None
-    need: Missing | None = None
+    parsed: ParsedLine | None = None
+    missing: Missing | None = None
     error: LineError | None = None
     note: str = ""
     ends_file: bool = False
@@ -196,7 +196,7 @@ def prepare(
     except LineError as error:
         return PreparedLine(source, error=error)
     if isinstance(found, Missing):
-        return PreparedLine(source, need=found)
+        return PreparedLine(source, missing=found)
     prepared = PreparedLine(source, found)
     if encode:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ..errors import ConnectionLost
+from ..qmp import SILENT_SUCCESS_DELAY
 from .connection import UNCONNECTED
 from .effects import CloseRedirect, Confirm, Connect, FileStep, ReadSecret, TryConnect
 from .steps import (
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from .steps import Step, Steps
 
 
-# Seconds without a reply after which a command that is answered only on failure has succeeded.
-_SILENT_SUCCESS = 3.0
 # Steps that open a dialog, which holds all lines.
 _DIALOGS = (Confirm, ReadSecret)
 
@@ -256,7 +255,9 @@ class Scheduler:
             return None
         timeout = self._state.settings.timeout
         if request.is_silent:
-            timeout = _SILENT_SUCCESS if timeout is None else min(timeout, _SILENT_SUCCESS)
+            timeout = (
+                SILENT_SUCCESS_DELAY if timeout is None else min(timeout, SILENT_SUCCESS_DELAY)
+            )
         return None if timeout is None else request.sent_at + timeout
 
     def _on_timeout(self, request: Request) -> None:

@@ -67,42 +67,42 @@ class ServerInfo:
         self.introspection.forget()
         self.names = self.catalogue = None
 
-    def learn(self, need: Missing, value: object) -> None:
+    def learn(self, missing: Missing, value: object) -> None:
         """Store the result of a query. None or an invalid result means that there is none."""
         known = self.introspection
-        if need.kind == MISSING_SCHEMA:
+        if missing.kind == MISSING_SCHEMA:
             known.has_schema = True
             if isinstance(value, list):
                 from ..qmp import Schema  # many scripts need none
 
                 known.schema = Schema(value)
         else:
-            table = known.drivers if need.kind == MISSING_DRIVER else known.objects
-            table[need.subject] = _properties(value)
+            table = known.drivers if missing.kind == MISSING_DRIVER else known.objects
+            table[missing.subject] = _properties(value)
 
-    def query(self, need: Missing) -> Generator[Step, Any, Reply | None]:
+    def query(self, missing: Missing) -> Generator[Step, Any, Reply | None]:
         """Query and store missing information. Return the reply, or None if the server does not answer.
 
         For a driver that the server does not know, the drivers that its name may stand for are queried.
         """
         queries = [Query("query-qmp-schema")]
-        if need.kind == MISSING_DRIVER:
-            names = [need.subject, *expand_driver_alias(need.subject)]
+        if missing.kind == MISSING_DRIVER:
+            names = [missing.subject, *expand_driver_alias(missing.subject)]
             queries = [Query("device-list-properties", {"typename": name}) for name in names]
-        elif need.kind == MISSING_OBJECT:
-            queries = [Query("qom-list", {"path": need.subject})]
+        elif missing.kind == MISSING_OBJECT:
+            queries = [Query("qom-list", {"path": missing.subject})]
         for query in queries:
             reply: Reply | None = yield query
             if reply is None:
                 return None
             if not reply.is_error:
                 break
-        self.learn(need, returned(reply))
+        self.learn(missing, result_or_none(reply))
         return reply
 
     def learn_commands(self, value: object) -> None:
         """Store the result of `query-commands`, or of an agent's `guest-info`."""
-        self.names = names_in(value)
+        self.names = command_names_in(value)
         self.agent_version = agent_version(value)
 
     def learn_names(self, names: list[str]) -> None:
@@ -152,7 +152,7 @@ def list_commands(*, agent: bool) -> str:
     return "query-commands"
 
 
-def names_in(value: object) -> list[str]:
+def command_names_in(value: object) -> list[str]:
     """Return the names in a result of `query-commands`, or the enabled ones of an agent's `guest-info`."""
     if isinstance(value, dict):
         value = value.get("supported_commands")
@@ -193,7 +193,7 @@ def version_numbers(text: str) -> tuple[int, ...] | None:
     return tuple(map(int, parts[:3]))
 
 
-def returned(reply: Reply | None) -> object:
+def result_or_none(reply: Reply | None) -> object:
     """Return what a reply returned, or None for an error or no reply."""
     return reply.value.get("return") if reply is not None else None
 

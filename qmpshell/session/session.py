@@ -16,7 +16,7 @@ from .execute import LineRunner
 from .lines import Task
 from .requests import PreparedLine, is_unanswered_info
 from .scheduler import Scheduler
-from .server import list_commands, returned
+from .server import list_commands, result_or_none
 from .state import SessionState
 
 TYPE_CHECKING = False
@@ -489,7 +489,7 @@ class Session:
         self._outbox.start(now)
 
         def answered(reply: Reply | None) -> None:
-            value = returned(reply)
+            value = result_or_none(reply)
             if value is None:
                 return
             if is_command_list:
@@ -507,7 +507,7 @@ class Session:
             return []
 
         def answered(reply: Reply | None) -> None:
-            value = returned(reply)
+            value = result_or_none(reply)
             if reply is not None and not introspection.has_schema:
                 self.server.learn(Missing(MISSING_SCHEMA), value)
             if value is not None:

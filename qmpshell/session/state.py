@@ -7,8 +7,9 @@ from functools import cached_property
 from ..errors import CONNECTION, OK
 from .connection import ConnectionState, RequestSender
 from .effects import Exit, Outbox
-from .failures import AnswerLog, FailureLog
-from .lines import FileSteps, LineQueue, describe_unsent
+from .failures import AnswerLog, FailureReporter
+from .files import FileSteps
+from .lines import LineQueue, describe_unsent
 from .log import EventLog, MessageLogger
 from .server import ServerInfo, version_numbers
 from .vm_tracker import VmTracker
@@ -63,7 +64,7 @@ class SessionState:
         # The files that `/source` runs, and how deep.
         self.source_depth: dict[str, int] = {}
         self.answers = AnswerLog(self.outbox, is_enabled=settings.json_errors and not interactive)
-        self.failures = FailureLog(
+        self.failures = FailureReporter(
             settings,
             self.outbox,
             self.source_depth,

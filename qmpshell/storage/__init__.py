@@ -28,7 +28,7 @@ else:
             "log": "RECEIVED SENT Log LogError",
             "output": "LONGEST_WAIT Output poll_events wait_for write_to_stderr",
             "redact": (
-                "MessageRedactor Secrets blank_spans hmp_secret_spans redact_command"
+                "MessageRedactor Secrets hmp_secret_spans redact_command redact_spans"
                 " redact_reply redact_text redact_unexpected secret_spans"
             ),
             "redact_lines": "hidden_spans redact_entry redact_line sent_text without_spans",

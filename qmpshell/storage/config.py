@@ -72,14 +72,14 @@ class Setting(Record):
         return self.renamed or self.name
 
     def read(self, text: str) -> object:
-        """Return the value for a text. Raises OptionError."""
+        """Return the value for a text. Raises SettingError."""
         try:
             return self._read(text)
         except ValueError as error:
             raise self._error(repr(text[:_MAX_SHOWN]), self.possible, error) from None
 
     def from_toml(self, value: object) -> object:
-        """Return the value for a TOML value. Raises OptionError."""
+        """Return the value for a TOML value. Raises SettingError."""
         try:
             return self._from_toml(value)
         except ValueError as error:

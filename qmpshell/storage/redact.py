@@ -141,7 +141,7 @@ def merge_spans(spans: list[Span]) -> list[Span]:
     return result
 
 
-def blank_spans(text: str, spans: list[Span]) -> str:
+def redact_spans(text: str, spans: list[Span]) -> str:
     """Return `text` with the given positions redacted. They are in order and disjoint."""
     return replace_spans(text, spans, REDACTED)
 
@@ -266,7 +266,7 @@ _FORMS: dict[str, Callable[[str, list[re.Match[str]]], list[Span]]] = {
 
 _ESCAPE = re.compile(r"\\(.)")
 # Shorter secrets are part of many words.
-_WORTH_SEEKING = 4
+_MIN_REPLACED_LENGTH = 4
 
 
 class Secrets:
@@ -422,7 +422,7 @@ class Secrets:
                 self.texts += inner
                 self.hide(node, key)
                 return
-        clean = without(text, self._quoted) if self._quoted else text
+        clean = replace_secrets(text, self._quoted) if self._quoted else text
         if clean != text:
             self.places[id(node), key] = clean
         if ("=" in clean or ":" in clean) and not text.startswith("json:"):
@@ -430,7 +430,7 @@ class Secrets:
 
     def _spans(self, node: Any, key: str | int, text: str, spans: list[Span]) -> None:
         if spans:
-            self.places[id(node), key] = blank_spans(text, spans)
+            self.places[id(node), key] = redact_spans(text, spans)
             for start, end in spans:
                 piece = text[start:end]
                 # The secret of a quoted value is the text between the quotes.
@@ -471,10 +471,10 @@ def _secrets_of_json(text: str, *, is_command: bool) -> list[str] | None:
     return found.texts if found.places else None
 
 
-def without(text: str, secrets: Sequence[str]) -> str:
+def replace_secrets(text: str, secrets: Sequence[str]) -> str:
     """Return `text` with repeated secrets replaced; short ones only between quotes."""
     for secret in secrets:
-        if len(secret) >= _WORTH_SEEKING:
+        if len(secret) >= _MIN_REPLACED_LENGTH:
             if secret in text:
                 text = text.replace(secret, REDACTED)
         elif secret:
@@ -590,8 +590,8 @@ def _rewritten(message: dict[str, Any], places: dict[Place, object]) -> dict[str
 def redact_text(text: str, command: dict[str, Any]) -> str:
     """Return the text of a reply without secrets and those of `command`, which it answers."""
     quoted = Secrets(command, is_command=True).texts
-    clean = without(text, longest_first(quoted))
-    return blank_spans(clean, secret_spans(clean))
+    clean = replace_secrets(text, longest_first(quoted))
+    return redact_spans(clean, secret_spans(clean))
 
 
 def redact_unexpected(message: dict[str, Any] | None, text: str) -> str:

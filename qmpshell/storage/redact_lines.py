@@ -40,8 +40,8 @@ from .redact import (
     longest_first,
     looks_secret,
     redact_command,
+    replace_secrets,
     secret_spans,
-    without,
 )
 from .secret_names import is_secret_name, nearest_argument, secret_command
 
@@ -119,7 +119,7 @@ def _all_but_names(line: str) -> list[Span]:
     hidden: list[Span] = []
     command = argument = ""
     for token in parse(line).tokens:
-        if token.kind in (t.NAME, t.LOCAL) and not command:
+        if token.kind in (t.NAME, t.SHELL_COMMAND) and not command:
             shown = _COMMAND_NAME.fullmatch(token.text) is not None
             command = secret_command(token.text)
         elif token.kind == t.KEY:
@@ -142,7 +142,7 @@ def without_spans(message: str, line: str, spans: list[Span]) -> str:
         words |= {text, text.strip("\"'"), *text.split(), *re.findall(r"\w+", text)}
     shown = {word[:_MAX_SHOWN] for word in words}
     quoted = {repr(word)[1:-1] for word in shown}
-    return without(message, longest_first(words | shown | quoted))
+    return replace_secrets(message, longest_first(words | shown | quoted))
 
 
 def ask_in_text(text: str, spans: list[Span]) -> str:
@@ -185,7 +185,10 @@ def _adds_secret_object(line: str) -> bool:
 
 
 def _edits(line: str) -> Iterator[Span]:
-    """Yield the positions that `@?` must replace. Raises LineError for invalid lines, or _NotKept."""
+    """Yield the positions that `@?` must replace.
+
+    Raises LineError for an invalid line, and _CannotRedactError if `@?` cannot replace a secret.
+    """
     tree = parse(line)
     _check_blanks(tree)
     for part in tree.parts:

@@ -1,4 +1,4 @@
-"""Calls on the user's files, which a file system that does not answer blocks, in threads."""
+"""Run file operations in threads, because a file system that does not answer blocks them."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ from ..session import (
     Effect,
     QueryResult,
     Session,
+    command_names_in,
     disabled_in,
     find_mistake,
-    names_in,
 )
 from ..transport import run_in_thread
 from .keys import Replacement
@@ -102,7 +102,7 @@ class LineCompleter(Completer):
                     start_position=candidate.start,
                     display=candidate.label,
                     display_meta=escape(candidate.meta[:_META_WIDTH]),
-                    after=candidate.after,
+                    suffix_length=candidate.suffix_length,
                 )
 
 
@@ -284,7 +284,7 @@ class CompletionModel(LineCompleter):
                 self._changed()
             case QueryResult(name="query-commands" | "guest-info", value=value):
                 self._sources.disabled = frozenset(disabled_in(value))
-                self._sources.names = [*names_in(value), *self._sources.disabled]
+                self._sources.names = [*command_names_in(value), *self._sources.disabled]
                 # The prompt is visible by now. A line that needs the schema at once queries it itself.
                 self._perform(self._session.load_schema(self._clock()))
 

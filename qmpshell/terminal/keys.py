@@ -240,17 +240,19 @@ class Tab:
         """Insert what is certain, and show the rest in a menu."""
         document = buffer.document
         found = _completions(buffer)
-        after = max((item.after for item in found if isinstance(item, Replacement)), default=0)
+        suffix_length = max(
+            (item.suffix_length for item in found if isinstance(item, Replacement)), default=0
+        )
         in_doubt = bool(found) and self._is_in_doubt()
         exact = [item for item in found if item.text.startswith(_replaced(item, document))]
         self._waiting = document if in_doubt or not found else None
         if in_doubt:
             _open_menu(buffer, found)
         elif len(exact or found) == 1:
-            buffer.delete(after)
+            buffer.delete(suffix_length)
             buffer.apply_completion((exact or found)[0])
         elif found:
-            if exact and not after:
+            if exact and not suffix_length:
                 buffer.insert_text(get_common_complete_suffix(document, exact))
                 found = _completions(buffer)
             _open_menu(buffer, found)
@@ -321,15 +323,15 @@ class Tab:
 
 
 class Replacement(Completion):
-    """A completion that also replaces `after` characters behind the cursor."""
+    """A completion that also replaces `suffix_length` characters after the cursor."""
 
     def __init__(
-        self, text: str, *, start_position: int, display: str, display_meta: str, after: int
+        self, text: str, *, start_position: int, display: str, display_meta: str, suffix_length: int
     ) -> None:
         super().__init__(
             text, start_position=start_position, display=display, display_meta=display_meta
         )
-        self.after = after
+        self.suffix_length = suffix_length
 
 
 def _completions(buffer: Buffer, *, requested: bool = True) -> list[Completion]:
@@ -370,8 +372,8 @@ class _Menu(CompletionState):
     def new_text_and_position(self) -> tuple[str, int]:
         text, position = super().new_text_and_position()
         chosen = self.current_completion
-        after = chosen.after if isinstance(chosen, Replacement) else 0
-        return text[:position] + text[position + after :], position
+        suffix_length = chosen.suffix_length if isinstance(chosen, Replacement) else 0
+        return text[:position] + text[position + suffix_length :], position
 
 
 def _replaced(completion: Completion, document: Document) -> str:

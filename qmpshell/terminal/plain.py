@@ -52,7 +52,7 @@ from .formatter import (
     refusal_text,
 )
 from .output import encode_for_terminal
-from .servers import Reached, end_message, leave_hint, leave_question, reach_server
+from .servers import GreetedStream, end_message, leave_hint, leave_question, reach_server
 
 if TYPE_CHECKING:
     from ..qemu import ChildServer
@@ -135,7 +135,7 @@ class PlainShell(ScriptRunner):
         self._child_server = child_server
         self._has_child_ended = False
         # The server that TryConnect has reached and that is not used yet.
-        self._reached: Reached | None = None
+        self._reached: GreetedStream | None = None
         self._is_terminal = os.isatty(_STDOUT)
         self._encoding = (sys.stdout if self._is_terminal else sys.stderr).encoding or "utf-8"
         # Whether the cursor is behind a prompt or a question.

@@ -71,7 +71,7 @@ def is_same_server(name: str, other: str) -> bool:
         return False
 
 
-class Reached(Record):
+class GreetedStream(Record):
     """An open stream to a server that has sent its greeting, which is in `data`."""
 
     text: str
@@ -87,7 +87,7 @@ def reach_server(
     *,
     connect: Callable[[str | None], tuple[Stream, str]],
     find_peer: Callable[[str], Peer | None] | None,
-) -> Reached:
+) -> GreetedStream:
     """Connect beside the server at `current`, which is kept, and wait for the greeting."""
     stream, address = connect(text)
     peer = find_peer(address) if find_peer is not None else None
@@ -95,11 +95,11 @@ def reach_server(
     # A monitor serves one client: it greets this one when the other connection is closed. It may
     # have another name now, such as localhost.
     if is_same_server(address, current) or (holder is not None and holder.pid == os.getpid()):
-        return Reached(text, stream, address)
+        return GreetedStream(text, stream, address)
     try:
         connection = ConnectionState(address, settings, gives_up=True, find_peer=find_peer)
         data = _await_greeting(stream, connection, wait=settings.wait)
-        return Reached(text, stream, address, data)
+        return GreetedStream(text, stream, address, data)
     except BaseException:
         stream.close()
         raise
@@ -128,7 +128,7 @@ class Reconnector:
         self._answer = answer
         self._attempt: asyncio.Task[None] | None = None
         # The server that the last attempt has reached and that is not used yet.
-        self._reached: Reached | None = None
+        self._reached: GreetedStream | None = None
 
     def start(self, step: Connect, child_server: ChildServer | None) -> None:
         """Connect, with the stream of the last attempt if it is for this address.
@@ -197,7 +197,7 @@ class Reconnector:
         self.cancel()
         self._attempt = asyncio.ensure_future(run())
 
-    def _offer(self, step: TryConnect, reached: Reached) -> None:
+    def _offer(self, step: TryConnect, reached: GreetedStream) -> None:
         self._reached = reached
         self._answer(step, "")
         # The answer has led to `start`, unless the line has been dropped.

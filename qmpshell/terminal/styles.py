@@ -60,7 +60,7 @@ TYPED_OPERATOR = "typed.operator"
 TYPED_STRING = "typed.string"
 TYPED_NUMBER = "typed.number"
 TYPED_WORD = "typed.word"  # true, false, null
-TYPED_LOCAL = "typed.local"
+TYPED_SHELL_COMMAND = "typed.shell-command"  # a command of qmpshell, such as /wait
 TYPED_COMMENT = "typed.comment"
 TYPED_SHELL = "typed.shell"  # a system shell command or a file name
 TYPED_ERROR = "typed.error"
@@ -134,7 +134,7 @@ _STYLES: dict[str, tuple[str, ...]] = {
     TYPED_STRING: ("ansigreen", "Literal.String"),
     TYPED_NUMBER: ("ansicyan", "Literal.Number"),
     TYPED_WORD: ("ansimagenta", "Keyword.Constant"),
-    TYPED_LOCAL: ("ansiyellow", "Name.Builtin", "Keyword"),
+    TYPED_SHELL_COMMAND: ("ansiyellow", "Name.Builtin", "Keyword"),
     TYPED_COMMENT: ("ansibrightblack", "Comment"),
     TYPED_SHELL: ("ansibrightblack", "Comment.Preproc", "Comment"),
     TYPED_ERROR: ("ansired", "Generic.Error"),

@@ -90,9 +90,9 @@ def split_entry(text: str) -> Iterator[tuple[str, bool]]:
 
 _STYLES = {
     t.NAME: styles.TYPED_COMMAND,
-    t.LOCAL: styles.TYPED_LOCAL,
-    t.OPEN: styles.TYPED_LOCAL,
-    t.CLOSE: styles.TYPED_LOCAL,
+    t.SHELL_COMMAND: styles.TYPED_SHELL_COMMAND,
+    t.OPEN: styles.TYPED_SHELL_COMMAND,
+    t.CLOSE: styles.TYPED_SHELL_COMMAND,
     t.KEY: styles.TYPED_ARGUMENT,
     t.OPERATOR: styles.TYPED_OPERATOR,
     t.SEPARATOR: styles.TYPED_OPERATOR,

@@ -8,6 +8,7 @@ import select
 import time
 
 from ..errors import ConnectError, ConnectionLost
+from ..qmp import INSPECTION_DELAY
 from .stream import Stream
 
 TYPE_CHECKING = False
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
 
         def data_to_send(self) -> bytes:
             """Return, once, what the codec itself must send now."""
-
-
-# Seconds without an answer until the system is asked for the cause.
-_INSPECTION = 0.3
 
 
 class CodecError(ConnectionLost):
@@ -114,7 +111,7 @@ class CodecStream(Stream):
         it is called soon, and with True when the time is over.
         """
         end = time.monotonic() + timeout
-        inspect_at = min(end, time.monotonic() + _INSPECTION)
+        inspect_at = min(end, time.monotonic() + INSPECTION_DELAY)
         try:
             while not self._codec.is_open:
                 if not self._wait(inspect_at):

@@ -1,4 +1,4 @@
-"""Who listens at an address, and which clients it has, as Linux shows it, and what follows from that.
+"""Find the server at an address and its clients (Linux), and explain problems with them.
 
 The other end of a UNIX socket is only in sock_diag(7), which any user may ask; the owners of sockets
 are in /proc/PID/fd, which shows one's own processes, and all of them to root.

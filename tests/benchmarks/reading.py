@@ -78,8 +78,8 @@ def run() -> bool:
     lines = [_KINDS[n % len(_KINDS)].format(n=n) for n in range(_LINES)]
     texts = []
     for line in lines:
-        plan = evaluate_line(line, introspection)
-        (command,) = plan.actions  # type: ignore[union-attr]
+        parsed = evaluate_line(line, introspection)
+        (command,) = parsed.actions  # type: ignore[union-attr]
         assert isinstance(command, Command)
         texts.append(json.dumps({"execute": command.name, "arguments": command.arguments}))
     # qmp-shell misreads later keys after a dotted key, so it does not get these lines (see PEERS).

@@ -541,7 +541,7 @@ def test_agent_connection_synchronizes(installation: Installation, tmp_path: Pat
 
 
 def test_silent_agent_command_succeeds(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qmpshell.aio.SILENT_SUCCESS", 0.05)
+    monkeypatch.setattr("qmpshell.aio.SILENT_SUCCESS_DELAY", 0.05)
 
     def serve(peer: Peer) -> None:
         assert peer.connection.recv(1) == b"\xff"

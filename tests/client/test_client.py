@@ -227,7 +227,7 @@ def test_agent_connection_synchronizes(installation: Installation, tmp_path: Pat
 
 
 def test_silent_agent_command_succeeds(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qmpshell.client.SILENT_SUCCESS", 0.05)
+    monkeypatch.setattr("qmpshell.client.SILENT_SUCCESS_DELAY", 0.05)
 
     def serve(peer: Peer) -> None:
         command = _after_sentinel(peer)
@@ -246,7 +246,7 @@ def test_silent_agent_command_succeeds(scripted: Scripted, monkeypatch: pytest.M
 def test_late_error_of_silent_command_is_discarded(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qmpshell.client.SILENT_SUCCESS", 0.05)
+    monkeypatch.setattr("qmpshell.client.SILENT_SUCCESS_DELAY", 0.05)
     with connect(scripted(serve_late_error).address, agent=True, timeout=60) as qga:
         assert qga.execute("guest-suspend-ram") == {}
         for name in ("guest-ping", "guest-info"):

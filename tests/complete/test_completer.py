@@ -362,7 +362,7 @@ def test_complete_value_is_followed_by_a_blank(line: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "text", "after"),
+    ("line", "text", "suffix_length"),
     [
         ("blockdev-add driv|er=raw node-name=x", "driver", 2),
         ("blockdev-add driver=raw node-na|mes=x", "node-name", 3),
@@ -377,9 +377,9 @@ def test_complete_value_is_followed_by_a_blank(line: str, text: str) -> None:
         ("/keyval blockdev-add driver=qco|w2,node-name=x", "qcow", 2),
     ],
 )
-def test_completion_replaces_rest_of_name(line: str, text: str, after: int) -> None:
+def test_completion_replaces_rest_of_name(line: str, text: str, suffix_length: int) -> None:
     first = candidates_at(line)[0]
-    assert (first.text, first.after) == (text.rpartition(".")[2], after)
+    assert (first.text, first.suffix_length) == (text.rpartition(".")[2], suffix_length)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_completion_replaces_rest_of_name(line: str, text: str, after: int) -> N
     ],
 )
 def test_other_text_after_cursor_is_not_replaced(line: str) -> None:
-    assert all(candidate.after == 0 for candidate in candidates_at(line))
+    assert all(candidate.suffix_length == 0 for candidate in candidates_at(line))
 
 
 @pytest.mark.parametrize("server", SYSTEMS)
@@ -630,26 +630,26 @@ def schema_positions(server: str, line: str) -> list[int]:
     sources = SOURCES[server]
     positions = []
     for cursor in range(len(line)):
-        for slot in find_target(line, cursor).targets:
-            if slot.kind == KEY and slot.text and slot.call is not None:
-                shapes = sources.types_of(slot.call.name)
-                holder = slot.call.root.at(slot.path)
-                kind = shapes.of_call(slot.call) if shapes is not None else ""
+        for target in find_target(line, cursor).targets:
+            if target.kind == KEY and target.text and target.call is not None:
+                shapes = sources.types_of(target.call.name)
+                holder = target.call.root.at(target.path)
+                kind = shapes.of_call(target.call) if shapes is not None else ""
                 assert shapes is not None
                 members = shapes.members(
-                    shapes.schema.compound(shapes.at(kind, slot.call.root, slot.path)), holder
+                    shapes.schema.compound(shapes.at(kind, target.call.root, target.path)), holder
                 )
                 # The schema does not describe members below a value of type any.
-                member = members.get(slot.own)
+                member = members.get(target.name_at_cursor)
                 if member is not None and shapes.schema.kind(member.type) != "any":
                     positions.append(cursor)
-            elif slot.kind == VALUE and slot.call is not None and cursor > slot.start:
-                shapes = sources.types_of(slot.call.name)
+            elif target.kind == VALUE and target.call is not None and cursor > target.start:
+                shapes = sources.types_of(target.call.name)
                 assert shapes is not None
-                kind = shapes.at(shapes.of_call(slot.call), slot.call.root, slot.path)
-                if shapes.schema.kind(kind) in ("enum", "boolean") and not slot.closed:
+                kind = shapes.at(shapes.of_call(target.call), target.call.root, target.path)
+                if shapes.schema.kind(kind) in ("enum", "boolean") and not target.closed:
                     positions.append(cursor)
-            elif slot.kind == COMMAND and slot.text and not line.startswith("guest-"):
+            elif target.kind == COMMAND and target.text and not line.startswith("guest-"):
                 positions.append(cursor)
     return positions
 
@@ -680,7 +680,7 @@ TYPED = [
 @pytest.mark.parametrize("line", TYPED)
 def test_line_completes_from_left_to_right(server: str, line: str) -> None:
     for token in tokenize(line):
-        if token.kind in (t.KEY, t.NAME, t.LOCAL, t.OPEN):
+        if token.kind in (t.KEY, t.NAME, t.SHELL_COMMAND, t.OPEN):
             found = complete(line[: token.start], token.start, SOURCES[server])
             # The candidate starts at the word and is not empty.
             assert any(

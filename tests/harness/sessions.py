@@ -50,7 +50,7 @@ DONE = b'{"return": {}}\r\n'
 REFUSAL = b'{"error": {"class": "GenericError", "desc": "no"}}\r\n'
 NOT_FOUND = "No such file or directory"
 
-Said = tuple[Any, ...]
+Shown = tuple[Any, ...]
 # The effects that the driver answers.
 STEPS = (
     Confirm,
@@ -64,12 +64,12 @@ STEPS = (
 )
 
 
-def said(effects: Iterable[Effect]) -> list[Said]:
+def shown(effects: Iterable[Effect]) -> list[Shown]:
     """Return effects, except results of shell commands, as tuples that can be compared."""
-    return [_said(effect) for effect in effects if not isinstance(effect, ShowResult)]
+    return [_shown(effect) for effect in effects if not isinstance(effect, ShowResult)]
 
 
-def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
+def _shown(effect: Effect) -> Shown:  # noqa: C901 - a dispatch on effects
     match effect:
         case Send():
             return ("send", effect.data)
@@ -80,7 +80,7 @@ def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
         case ShowEvent():
             return ("event", effect.event.name)
         case ShowUnexpected():
-            return ("stray", effect.item.raw, effect.reason)
+            return ("unexpected", effect.item.raw, effect.reason)
         case ShowCommand():
             return ("show", effect.data)
         case ShowMessage():
@@ -94,7 +94,7 @@ def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
         case ReadSecret():
             return ("ask secret", effect.key)
         case Ready():
-            return ("greeted",)
+            return ("ready",)
         case QueryResult():
             return ("learned", effect.name)
         case ReadFile():
@@ -102,7 +102,7 @@ def _said(effect: Effect) -> Said:  # noqa: C901 - a dispatch on effects
         case OpenFile():
             return ("open", effect.path)
         case StopFile():
-            return ("stop", *_said(effect.step))
+            return ("stop", *_shown(effect.step))
         case OpenRedirect():
             return ("divert", effect.redirect.operator, effect.redirect.text)
         case CloseRedirect():
@@ -222,30 +222,30 @@ class Driver:
         # The results of shell commands.
         self.results: list[object] = []
         if offline:
-            assert said(self.session.offline()) == []
+            assert shown(self.session.offline()) == []
             return
-        self.connect_effects = said(self.session.connected(self.now))
+        self.connect_effects = shown(self.session.connected(self.now))
         if not self.session.settings.negotiate:
-            assert self.connect_effects == [("greeted",)]
+            assert self.connect_effects == [("ready",)]
         elif greeted:
             self.greet()
 
-    def connected(self, address: str | None = None) -> list[Said]:
+    def connected(self, address: str | None = None) -> list[Shown]:
         """Report that the requested stream is open."""
         return self._done(self.session.connected(self.now, address=address))
 
-    def connect_failed(self, text: str) -> list[Said]:
+    def connect_failed(self, text: str) -> list[Shown]:
         return self._answer(Connect, text)
 
-    def tried(self, problem: str = "") -> list[Said]:
+    def tried(self, problem: str = "") -> list[Shown]:
         """Report that the server of a TryConnect has sent its greeting, or the problem."""
         return self._answer(TryConnect, problem)
 
     def greet(self) -> None:
         assert [item[0] for item in self.bytes(GREETING)] == ["send"]
-        assert self.bytes(NEGOTIATED)[0] == ("greeted",)
+        assert self.bytes(NEGOTIATED)[0] == ("ready",)
 
-    def file_read(self, answer: bytes | OSError) -> list[Said]:
+    def file_read(self, answer: bytes | OSError) -> list[Shown]:
         return self._answer(ReadFile, answer)
 
     def _open_log(self, path: str, _timeout: float | None) -> MemoryLog:
@@ -254,24 +254,24 @@ class Driver:
         self.logs[path] = MemoryLog()
         return self.logs[path]
 
-    def _done(self, effects: list[Effect]) -> list[Said]:
+    def _done(self, effects: list[Effect]) -> list[Shown]:
         self.results += [item.value for item in effects if isinstance(item, ShowResult)]
-        shown: list[Said] = []
+        found: list[Shown] = []
         for effect in effects:
             if isinstance(effect, ReadFile) and self._reads_files:
-                shown += self._done(self.session.answer(effect, self._read(effect.path), self.now))
+                found += self._done(self.session.answer(effect, self._read(effect.path), self.now))
             elif isinstance(effect, OpenFile) and self._opens_files:
-                shown += self._done(self.session.answer(effect, _opened(effect), self.now))
+                found += self._done(self.session.answer(effect, _opened(effect), self.now))
             else:
-                shown += said([effect])
+                found += shown([effect])
                 self.steps += [effect] if isinstance(effect, STEPS) else []
-        return shown
+        return found
 
     def _read(self, path: str) -> bytes | OSError:
         text = self.files.get(path)
         return FileNotFoundError(2, NOT_FOUND, path) if text is None else text.encode()
 
-    def _answer(self, kind: type[Step], answer: object) -> list[Said]:
+    def _answer(self, kind: type[Step], answer: object) -> list[Shown]:
         """Answer the newest step of a kind."""
         step = next((item for item in reversed(self.steps) if isinstance(item, kind)), None)
         if step is None:
@@ -285,41 +285,41 @@ class Driver:
         line.add(text, number=self.number, line=text, dropped=0)
         return self.session.prepare(SourceLine("stdin", line))
 
-    def submit(self, prepared: PreparedLine) -> list[Said]:
+    def submit(self, prepared: PreparedLine) -> list[Shown]:
         return self._done(self.session.submit(prepared, self.now))
 
-    def line(self, text: str) -> list[Said]:
+    def line(self, text: str) -> list[Shown]:
         return self.submit(self.prepare(text))
 
-    def bytes(self, data: bytes) -> list[Said]:
+    def bytes(self, data: bytes) -> list[Shown]:
         return self._done(self.session.receive(data, self.now))
 
-    def gone(self, reason: str = "") -> list[Said]:
+    def gone(self, reason: str = "") -> list[Shown]:
         return self.broken(reason) if reason else self.bytes(b"")
 
-    def broken(self, reason: str) -> list[Said]:
+    def broken(self, reason: str) -> list[Shown]:
         return self._done(self.session.connection_lost(reason))
 
-    def after(self, seconds: float) -> list[Said]:
+    def after(self, seconds: float) -> list[Shown]:
         self.now += seconds
         return self._done(self.session.tick(self.now))
 
-    def end(self) -> list[Said]:
+    def end(self) -> list[Shown]:
         return self._done(self.session.end_of_input(self.now))
 
-    def abandon(self) -> list[Said]:
+    def abandon(self) -> list[Shown]:
         return self._done(self.session.abandon(self.now))
 
-    def secret(self, text: str | None) -> list[Said]:
+    def secret(self, text: str | None) -> list[Shown]:
         return self._answer(ReadSecret, text)
 
-    def answer(self, *, go_on: bool) -> list[Said]:
+    def answer(self, *, go_on: bool) -> list[Shown]:
         return self._answer(Confirm, go_on)
 
-    def redirect_opened(self, problem: str = "") -> list[Said]:
+    def redirect_opened(self, problem: str = "") -> list[Shown]:
         return self._answer(OpenRedirect, problem)
 
-    def redirect_closed(self, problem: str = "") -> list[Said]:
+    def redirect_closed(self, problem: str = "") -> list[Shown]:
         return self._answer(CloseRedirect, problem)
 
     @property
@@ -327,16 +327,16 @@ class Driver:
         return self.session.status
 
 
-def sent(text: str) -> Said:
+def sent(text: str) -> Shown:
     return ("send", text.encode() + b"\n")
 
 
-def shown(text: str) -> Said:
+def shown_command(text: str) -> Shown:
     """Return the output of a dry run."""
     return ("show", text.encode() + b"\n")
 
 
-def own_question(number: int, name: str, **arguments: object) -> Said:
+def own_question(number: int, name: str, **arguments: object) -> Shown:
     """Return the effect that sends the session's own query with id number `number`."""
     message: dict[str, object] = {"execute": name}
     if arguments:
@@ -369,7 +369,7 @@ def event(name: str, **data: object) -> bytes:
     return json.dumps(message).encode() + b"\r\n"
 
 
-def mistake(line: str, carets: str, reason: str, hint: str = "", *, place: str = "") -> Said:
+def mistake(line: str, carets: str, reason: str, hint: str = "", *, place: str = "") -> Shown:
     """Return the text of an error in a line; `carets` mark the position."""
     text = f"{place}: {reason}" if place else reason
     text = f"{text}\n  {line}\n  {carets}"

@@ -18,9 +18,9 @@ from tests.harness.evaluation import no_file
 
 def read_line(line: str) -> list[Command | RawCommand]:
     """Return the commands of a line without its shell commands."""
-    plan = evaluate_line(line, Introspection(read_file=no_file, has_schema=True))
-    assert isinstance(plan, ParsedLine) and plan.redirect is None
-    return [action for action in plan.actions if isinstance(action, (Command, RawCommand))]
+    parsed = evaluate_line(line, Introspection(read_file=no_file, has_schema=True))
+    assert isinstance(parsed, ParsedLine) and parsed.redirect is None
+    return [action for action in parsed.actions if isinstance(action, (Command, RawCommand))]
 
 
 def commands(line: str) -> list[tuple[str, object]]:
@@ -268,9 +268,9 @@ def test_random_keys_in_any_order_give_same_outcome(values: dict[str, int], rand
 def test_environment_variable_is_inserted_verbatim() -> None:
     values = {"A": b' it\'s "x" ', "J": b'{"a": [1]}', "B": b"\xff"}
     introspection = Introspection(read_file=no_file, read_variable=values.get, has_schema=True)
-    plan = evaluate_line('x a=@$A b:=@$J c=$A d="@$A"', introspection)
-    assert isinstance(plan, ParsedLine)
-    (command,) = plan.actions
+    parsed = evaluate_line('x a=@$A b:=@$J c=$A d="@$A"', introspection)
+    assert isinstance(parsed, ParsedLine)
+    (command,) = parsed.actions
     assert isinstance(command, Command)
     assert command.arguments == {
         "a": ' it\'s "x" ',

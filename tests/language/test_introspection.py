@@ -161,7 +161,7 @@ def test_schema_query_waits_for_negotiation() -> None:
     driver = Driver(greeted=False)
     assert driver.line("resize id=5") == []
     driver.bytes(GREETING)
-    assert driver.bytes(b'{"return": {}, "id": "qmpshell-negotiation-1"}') == [("greeted",), ASKED]
+    assert driver.bytes(b'{"return": {}, "id": "qmpshell-negotiation-1"}') == [("ready",), ASKED]
 
 
 def test_events_are_shown_during_schema_query() -> None:
@@ -194,7 +194,7 @@ def test_reply_with_foreign_id_is_not_the_schema() -> None:
     driver = Driver()
     driver.line("resize id=5")
     found = driver.bytes(reply(SCHEMA, "libvirt-1"))
-    assert [effect[0] for effect in found] == ["stray"]
+    assert [effect[0] for effect in found] == ["unexpected"]
     assert driver.bytes(reply(SCHEMA, 1)) == [RESIZE]
 
 
@@ -232,7 +232,7 @@ def test_server_restart_repeats_pending_schema_query() -> None:
     driver.line("resize id=5")
     driver.line("stop")
     assert [effect[0] for effect in driver.bytes(GREETING)] == ["send"]
-    assert driver.bytes(RESTARTED) == [("greeted",), own_question(2, "query-qmp-schema")]
+    assert driver.bytes(RESTARTED) == [("ready",), own_question(2, "query-qmp-schema")]
     assert driver.bytes(reply(SCHEMA, 2)) == [RESIZE]
     assert driver.bytes(DONE)[1:] == [STOP]
     driver.bytes(DONE)

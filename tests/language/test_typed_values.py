@@ -95,15 +95,15 @@ def empty_introspection(*, has_schema: bool = False, can_ask: bool = False) -> I
 
 
 def command(line: str, introspection: Introspection) -> Command:
-    plan = evaluate_line(line, introspection)
-    assert isinstance(plan, ParsedLine), vars_of(plan)
-    (item,) = plan.actions
+    parsed = evaluate_line(line, introspection)
+    assert isinstance(parsed, ParsedLine), vars_of(parsed)
+    (item,) = parsed.actions
     assert isinstance(item, Command)
     return item
 
 
-def vars_of(need: Missing) -> tuple[str, str, int]:
-    return need.kind, need.subject, need.start
+def vars_of(missing: Missing) -> tuple[str, str, int]:
+    return missing.kind, missing.subject, missing.start
 
 
 def same(found: object, expected: object) -> bool:
@@ -631,9 +631,9 @@ def test_transaction_is_evaluated_as_one_command(
 def test_secret_in_transaction_is_missing(known: CompletionSources) -> None:
     line = "transaction( x-nosuch password=@? )"
     introspection = known.introspection(can_ask=True)
-    need = evaluate_line(line, introspection)
-    assert isinstance(need, Missing)
-    assert vars_of(need) == (MISSING_SECRET, "password", line.index("@?"))
+    missing = evaluate_line(line, introspection)
+    assert isinstance(missing, Missing)
+    assert vars_of(missing) == (MISSING_SECRET, "password", line.index("@?"))
     introspection.secrets[line.index("@?")] = "pw"
     check(line, introspection, {"actions": [{"type": "x-nosuch", "data": {"password": "pw"}}]})
 
@@ -905,9 +905,9 @@ def test_error_hint_suggests_quotes(known: CompletionSources, line: str) -> None
     ],
 )
 def test_ambiguous_value_needs_the_schema(line: str) -> None:
-    need = evaluate_line(line, empty_introspection())
-    assert isinstance(need, Missing)
-    assert vars_of(need) == (MISSING_SCHEMA, "", 0)
+    missing = evaluate_line(line, empty_introspection())
+    assert isinstance(missing, Missing)
+    assert vars_of(missing) == (MISSING_SCHEMA, "", 0)
 
 
 def test_unavailable_introspection_is_not_required_again() -> None:
@@ -963,7 +963,7 @@ def test_unambiguous_line_needs_no_schema(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "need"),
+    ("line", "missing"),
     [
         ("device_add driver=e1000 addr=5", (MISSING_DRIVER, "e1000", 0)),
         ("device_add bootindex=1 driver=e1000", (MISSING_DRIVER, "e1000", 0)),
@@ -976,11 +976,11 @@ def test_unambiguous_line_needs_no_schema(line: str) -> None:
         ("qom-set path=/ property=a value={'a': 1}", (MISSING_OBJECT, "/", 0)),
     ],
 )
-def test_device_and_object_values_need_properties(line: str, need: tuple[str, str, int]) -> None:
+def test_device_and_object_values_need_properties(line: str, missing: tuple[str, str, int]) -> None:
     for has_schema in (False, True):
         found = evaluate_line(line, empty_introspection(has_schema=has_schema))
         assert isinstance(found, Missing)
-        assert vars_of(found) == need
+        assert vars_of(found) == missing
 
 
 @pytest.mark.parametrize(
@@ -1030,14 +1030,14 @@ def test_each_secret_of_line_is_required() -> None:
     introspection = empty_introspection(can_ask=True)
     starts = []
     for text in ("one", "two"):
-        need = evaluate_line(line, introspection)
-        assert isinstance(need, Missing) and need.kind == MISSING_SECRET
-        starts.append(need.start)
-        introspection.secrets[need.start] = text
+        missing = evaluate_line(line, introspection)
+        assert isinstance(missing, Missing) and missing.kind == MISSING_SECRET
+        starts.append(missing.start)
+        introspection.secrets[missing.start] = text
     assert starts == [line.index("@?"), line.rindex("@?")]
-    plan = evaluate_line(line, introspection)
-    assert isinstance(plan, ParsedLine)
-    found = [item.arguments for item in plan.actions if isinstance(item, Command)]
+    parsed = evaluate_line(line, introspection)
+    assert isinstance(parsed, ParsedLine)
+    found = [item.arguments for item in parsed.actions if isinstance(item, Command)]
     assert found == [{"a": "one"}, {"b": "two"}]
 
 

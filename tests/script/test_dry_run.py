@@ -14,7 +14,7 @@ from tests.harness.sessions import (
     event,
     own_question,
     reply,
-    shown,
+    shown_command,
 )
 
 ASKED = own_question(1, "query-qmp-schema")
@@ -66,7 +66,7 @@ SHOWN = [
 @pytest.mark.parametrize(("line", "messages"), SHOWN)
 def test_dry_run_without_server_shows_messages(line: str, messages: list[str]) -> None:
     driver = offline()
-    assert driver.line(line) == [shown(text) for text in messages]
+    assert driver.line(line) == [shown_command(text) for text in messages]
     assert driver.session.idle
     assert driver.end() == [("leave", OK)]
 
@@ -74,7 +74,7 @@ def test_dry_run_without_server_shows_messages(line: str, messages: list[str]) -
 @pytest.mark.parametrize(("line", "messages"), SHOWN)
 def test_dry_run_with_server_sends_nothing(line: str, messages: list[str]) -> None:
     driver = informed()
-    assert driver.line(line) == [shown(text) for text in messages]
+    assert driver.line(line) == [shown_command(text) for text in messages]
     assert driver.session.idle
     assert driver.end() == [("leave", OK)]
 
@@ -104,7 +104,7 @@ def test_offline_ambiguous_value_gets_a_note() -> None:
     driver = offline()
     assert driver.line("resize id=5") == [
         PLACED,
-        shown('{"execute": "resize", "arguments": {"id": 5}}'),
+        shown_command('{"execute": "resize", "arguments": {"id": 5}}'),
     ]
     assert driver.end() == [("leave", OK)]
 
@@ -133,10 +133,12 @@ def test_dry_run_with_server_uses_schema() -> None:
     driver = online()
     assert driver.line("resize id=5") == [ASKED]
     assert driver.bytes(reply(SCHEMA, 1)) == [
-        shown('{"execute": "resize", "arguments": {"id": "5"}}')
+        shown_command('{"execute": "resize", "arguments": {"id": "5"}}')
     ]
     assert driver.session.idle
-    assert driver.line("resize id=6") == [shown('{"execute": "resize", "arguments": {"id": "6"}}')]
+    assert driver.line("resize id=6") == [
+        shown_command('{"execute": "resize", "arguments": {"id": "6"}}')
+    ]
 
 
 def test_dry_run_waits_for_greeting() -> None:
@@ -156,7 +158,7 @@ def test_dry_run_without_schema_support_gets_note() -> None:
 @pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}])
 def test_dry_run_without_probing_sends_nothing(options: dict[str, Any]) -> None:
     found = online(**options).line("resize id=5")
-    assert found[-1] == shown('{"execute": "resize", "arguments": {"id": 5}}')
+    assert found[-1] == shown_command('{"execute": "resize", "arguments": {"id": 5}}')
     assert [effect for effect in found if effect[0] == "send"] == []
 
 
@@ -171,7 +173,7 @@ def test_dry_run_skips_waits_and_resync(make: Any, line: str) -> None:
     driver = make()
     found = driver.line(f"{line}; stop")
     assert [effect for effect in found if effect[0] in ("send", "error")] == []
-    assert found[-1] == shown('{"execute": "stop"}')
+    assert found[-1] == shown_command('{"execute": "stop"}')
     assert driver.session.idle
     assert driver.end() == [("leave", OK)]
 
@@ -180,8 +182,8 @@ def test_dry_run_skips_waits_and_resync(make: Any, line: str) -> None:
 def test_dry_run_shows_sourced_lines(make: Any) -> None:
     driver = make(files={"f": "stop\ncont\n"})
     assert driver.line("/source f") == [
-        shown('{"execute": "stop"}'),
-        shown('{"execute": "cont"}'),
+        shown_command('{"execute": "stop"}'),
+        shown_command('{"execute": "cont"}'),
     ]
 
 
@@ -189,7 +191,7 @@ def test_dry_run_shows_sourced_lines(make: Any) -> None:
 def test_dry_run_stops_at_exit(make: Any) -> None:
     driver = make()
     assert driver.line("stop; exit; cont") == [
-        shown('{"execute": "stop"}'),
+        shown_command('{"execute": "stop"}'),
         ("leave", OK),
     ]
 
@@ -205,7 +207,7 @@ def test_dry_run_reports_invalid_shell_command(make: Any) -> None:
 def test_dry_run_does_not_open_sent_file() -> None:
     driver = informed()
     assert driver.line("getfd fdname=x < /nonexistent") == [
-        shown('{"execute": "getfd", "arguments": {"fdname": "x"}}')
+        shown_command('{"execute": "getfd", "arguments": {"fdname": "x"}}')
     ]
 
 
@@ -214,7 +216,7 @@ def test_dry_run_does_not_open_sent_file() -> None:
 def test_dry_run_writes_and_runs_nothing(make: Any, where: str) -> None:
     """A dry run has no replies to redirect."""
     driver = make()
-    assert driver.line(f"stop {where}") == [shown('{"execute": "stop"}')]
+    assert driver.line(f"stop {where}") == [shown_command('{"execute": "stop"}')]
     assert driver.session.idle
 
 
@@ -230,7 +232,7 @@ def test_dry_run_connection_loss_gives_status_3() -> None:
 def test_dry_run_shows_events() -> None:
     driver = informed()
     assert driver.bytes(event("STOP")) == [("event", "STOP")]
-    assert driver.line("stop") == [shown('{"execute": "stop"}')]
+    assert driver.line("stop") == [shown_command('{"execute": "stop"}')]
 
 
 def test_dry_run_queries_schema_once_for_warnings() -> None:
@@ -238,8 +240,8 @@ def test_dry_run_queries_schema_once_for_warnings() -> None:
     assert driver.line("stop; resize size=1") == [ASKED]
     assert driver.bytes(reply(SCHEMA, 1)) == [
         ("tell", "stdin:1:7: warning: resize: missing: id"),
-        shown('{"execute": "stop"}'),
-        shown('{"execute": "resize", "arguments": {"size": 1}}'),
+        shown_command('{"execute": "stop"}'),
+        shown_command('{"execute": "resize", "arguments": {"size": 1}}'),
     ]
     found = driver.line("# none") + driver.line("/status") + driver.line("{'execute': 'stop'}")
     assert [effect[0] for effect in found] == ["tell", "show"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from qmpshell.errors import CONNECTION, FAILED, OK
-from tests.harness.sessions import GREETING, Driver, Said, error, own_question, reply, sent
+from tests.harness.sessions import GREETING, Driver, Shown, error, own_question, reply, sent
 
 ECHO = b'{"return": %d, "id": "qmpshell-synchronisation-%d"}\n'
 INFO = {
@@ -26,7 +26,7 @@ def marker(driver: Driver) -> int:
     return int(driver.now * 1e6)
 
 
-def synchronising(driver: Driver) -> Said:
+def synchronising(driver: Driver) -> Shown:
     command = {"execute": "guest-sync-delimited", "arguments": {"id": marker(driver)}}
     return ("send", b"\xff" + json.dumps(command).encode() + b"\n")
 
@@ -38,7 +38,7 @@ def agent(*, echoes: bool = True, **options: Any) -> Driver:
         "send"
     ]
     answer = ECHO % (marker(driver), 1) if echoes else error("'id' is unexpected")
-    assert driver.bytes(answer) == [("greeted",)]
+    assert driver.bytes(answer) == [("ready",)]
     return driver
 
 
@@ -48,7 +48,7 @@ def test_line_waits_for_agent_synchronization() -> None:
     ask = driver.bytes(b'\xff{"return": %d}\n' % marker(driver))
     assert [effect[0] for effect in ask] == ["send"]
     assert driver.bytes(ECHO % (marker(driver), 1)) == [
-        ("greeted",),
+        ("ready",),
         sent('{"execute": "guest-ping"}'),
     ]
     assert driver.bytes(reply({})) == [("reply", {"return": {}})]
@@ -90,7 +90,7 @@ def test_synchronisation_interval_doubles_while_agent_is_silent() -> None:
     assert driver.after(0.1) == [synchronising(driver)]
     assert driver.session.deadline == driver.now + 16
     driver.bytes(b'\xff{"return": %d}\n' % marker(driver))
-    assert driver.bytes(ECHO % (marker(driver), 1)) == [("greeted",)]
+    assert driver.bytes(ECHO % (marker(driver), 1)) == [("ready",)]
     assert driver.session.deadline is None
 
 
@@ -164,8 +164,8 @@ def test_script_is_idle_after_silent_command_timeout() -> None:
 def test_agent_ignores_qmp_only_messages(message: bytes) -> None:
     driver = agent()
     driver.line("guest-ping")
-    (stray,) = driver.bytes(message)
-    assert (stray[0], stray[2]) == ("stray", "not a QMP message")
+    (unexpected,) = driver.bytes(message)
+    assert (unexpected[0], unexpected[2]) == ("unexpected", "not a QMP message")
     assert driver.session.deadline is None
     assert driver.bytes(reply({})) == [("reply", {"return": {}})]
     assert driver.gone()[-1] == ("leave", CONNECTION)

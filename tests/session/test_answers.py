@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from qmpshell.errors import CONNECTION, OK
-from tests.harness.sessions import DONE, GREETING, NEGOTIATED, REFUSAL, Driver, Said, error, event
+from tests.harness.sessions import DONE, GREETING, NEGOTIATED, REFUSAL, Driver, Shown, error, event
 
 EMPTY: dict[str, Any] = {"return": {}}
 
 
-def answers(effects: list[Said]) -> list[Any]:
+def answers(effects: list[Shown]) -> list[Any]:
     return [effect[1] for effect in effects if effect[0] == "answer"]
 
 
@@ -91,7 +91,7 @@ def test_late_reply_is_not_an_answer() -> None:
     driver.line("guest-suspend-ram")
     assert answers(driver.after(3)) == [EMPTY]
     late = driver.bytes(error("it cannot"))
-    assert late[0][0] == "stray"
+    assert late[0][0] == "unexpected"
     assert late[0][2] == "a late reply"
     assert answers(late) == []
 

@@ -8,23 +8,23 @@ from tests.harness.sessions import (
     GREETING,
     NEGOTIATED,
     Driver,
-    Said,
+    Shown,
     error,
     own_question,
     reply,
-    said,
+    shown,
 )
 
 HELP = "cont|c  -- resume\r\n"
 INFO = "info block  -- show\r\n"
 
 
-def help_query(number: int, line: str) -> Said:
+def help_query(number: int, line: str) -> Shown:
     return own_question(number, "human-monitor-command", **{"command-line": line})
 
 
-def load(driver: Driver, loader: HmpCatalogueLoader) -> list[Said]:
-    return said(loader.load(driver.now))
+def load(driver: Driver, loader: HmpCatalogueLoader) -> list[Shown]:
+    return shown(loader.load(driver.now))
 
 
 def catalogue_of(effects: list[Effect]) -> HmpCatalogue:

@@ -36,17 +36,17 @@ def source(text: str) -> SourceLine:
 
 
 def request(text: str) -> Request:
-    plan = prepare(source(text), Introspection(read_file=no_file, has_schema=True)).plan
-    assert plan is not None
-    (action,) = plan.actions
+    parsed = prepare(source(text), Introspection(read_file=no_file, has_schema=True)).parsed
+    assert parsed is not None
+    (action,) = parsed.actions
     assert isinstance(action, (Command, RawCommand))
     return make_request(action, source(text), "1")
 
 
 def hmp_request(text: str) -> Request:
-    plan = prepare_hmp(source(text)).plan
-    assert plan is not None
-    (action,) = plan.actions
+    parsed = prepare_hmp(source(text)).parsed
+    assert parsed is not None
+    (action,) = parsed.actions
     assert isinstance(action, ShellCommand) and action.name == "/hmp"
     return make_hmp_request(action.line, source(text), None, start=action.start, cpu=None)
 

@@ -13,7 +13,7 @@ from tests.harness.sessions import (
     NEGOTIATED,
     SCHEMA,
     Driver,
-    Said,
+    Shown,
     error,
     event,
     mistake,
@@ -36,12 +36,12 @@ def terminal_driver(**options: Any) -> Driver:
     return Driver(interactive=True, **options)
 
 
-def open_connection(driver: Driver, address: str | None = None) -> list[Said]:
+def open_connection(driver: Driver, address: str | None = None) -> list[Shown]:
     """Open the requested connection, send the greeting, and return the effects that follow."""
     assert driver.connected(address) == []
     assert driver.bytes(GREETING) == [CAPABILITIES]
-    greeted, *more = driver.bytes(NEGOTIATED)
-    assert greeted == ("greeted",)
+    first, *more = driver.bytes(NEGOTIATED)
+    assert first == ("ready",)
     return more
 
 
@@ -93,8 +93,8 @@ def test_connect_makes_abandoned_reply_unexpected() -> None:
     driver.abandon()
     assert driver.line("/connect") == [AGAIN]
     open_connection(driver)
-    stray = b'{"return": {}, "id": "qmpshell-1"}'
-    assert driver.bytes(stray) == [("stray", stray, "an unexpected reply")]
+    unexpected = b'{"return": {}, "id": "qmpshell-1"}'
+    assert driver.bytes(unexpected) == [("unexpected", unexpected, "an unexpected reply")]
 
 
 def test_connect_drops_queued_lines() -> None:
@@ -565,7 +565,7 @@ def test_new_address_is_the_one_shown() -> None:
 def test_connect_without_negotiation_is_ready_immediately() -> None:
     driver = terminal_driver(negotiate=False)
     assert driver.line("/connect; stop") == [AGAIN]
-    assert driver.connected() == [("greeted",), sent(STOP % 1)]
+    assert driver.connected() == [("ready",), sent(STOP % 1)]
 
 
 def test_connect_keeps_log_open() -> None:

@@ -132,7 +132,7 @@ def test_busy_monitor_can_answer_after_report() -> None:
     assert driver.after(0.3) == [("tell", BUSY)]
     assert driver.after(100) == []
     driver.bytes(GREETING)
-    assert driver.bytes(NEGOTIATED) == [("greeted",)]
+    assert driver.bytes(NEGOTIATED) == [("ready",)]
 
 
 @pytest.mark.parametrize("interactive", [False, True])

@@ -19,7 +19,7 @@ from tests.harness import sessions
 from tests.harness.sessions import (
     DONE,
     Driver,
-    Said,
+    Shown,
     error,
     mistake,
     own_question,
@@ -158,7 +158,7 @@ what
 PAGES = {"qemu-qmp-ref": MANUAL}
 
 
-def ask(line: str, *, pages: dict[str, str] | None = None) -> Said:
+def ask(line: str, *, pages: dict[str, str] | None = None) -> Shown:
     """Return the help for a line with a known schema."""
     driver = Driver(pages=PAGES if pages is None else pages)
     driver.line("/help stop")

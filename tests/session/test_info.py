@@ -8,13 +8,13 @@ import pytest
 
 from tests.harness.sessions import (
     Driver,
-    Said,
+    Shown,
     error,
     mistake,
     own_question,
     reply,
     sent,
-    shown,
+    shown_command,
 )
 
 COMMANDS = [
@@ -100,9 +100,9 @@ def test_info_json_errors_answers_with_data() -> None:
 
 def test_info_dry_run_shows_first_requests() -> None:
     driver = Driver(offline=True, dry_run=True)
-    assert driver.line("/info status") == [shown('{"execute": "query-status"}')]
+    assert driver.line("/info status") == [shown_command('{"execute": "query-status"}')]
     assert driver.line("/info virtio-status /machine/x") == [
-        shown('{"execute": "x-query-virtio-status", "arguments": {"path": "/machine/x"}}')
+        shown_command('{"execute": "x-query-virtio-status", "arguments": {"path": "/machine/x"}}')
     ]
     assert driver.end() == [("leave", 0)]
 
@@ -162,7 +162,7 @@ def test_info_with_redirect_passes_lines() -> None:
     assert driver.line("/info status | cat") == [("divert", "|", "cat")]
     assert driver.redirect_opened() == [ASKED]
     driver.bytes(reply(COMMANDS, 1))
-    found: list[Said] = driver.bytes(reply(STATUS, 2))
+    found: list[Shown] = driver.bytes(reply(STATUS, 2))
     assert found == [("page", "VM status: running (running)"), ("finish", "|", "cat")]
 
 

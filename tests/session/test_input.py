@@ -124,7 +124,7 @@ def test_skipped_lines_are_reported_once_where_they_begin() -> None:
     while not lines.ended:
         item = lines.pop()
         if isinstance(item, PreparedLine):
-            assert item.plan is not None and item.plan.actions == []
+            assert item.parsed is not None and item.parsed.actions == []
             notes.append(f"{item.source.line.locate(0)[0]}: {item.note}")
         elif item is not None:
             commands.append(item.line.text)

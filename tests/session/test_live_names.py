@@ -18,7 +18,7 @@ from tests.harness.sessions import (
     error,
     event,
     reply,
-    said,
+    shown,
 )
 
 NODES = NameQuery(kinds.NODE)
@@ -420,7 +420,7 @@ def test_query_before_a_crash_is_not_repeated() -> None:
     shell.find(name_query)
     shell.find(NODES)
     assert shell.pop_queries() == ["qom-list-types", "query-named-block-nodes"]
-    lost, why = said(shell.session.receive(b"", shell.driver.now))
+    lost, why = shown(shell.session.receive(b"", shell.driver.now))
     assert lost == ("error", "vm.sock: connection lost; /connect reconnects")
     assert why == (
         "tell",
@@ -439,7 +439,7 @@ def test_query_pending_at_reconnect_is_repeated() -> None:
     name_query = NameQuery(kinds.DEVICE_DRIVER)
     shell.find(name_query)
     assert shell.pop_queries() == ["qom-list-types"]
-    effects = said(shell.session.submit(shell.driver.prepare("/connect"), shell.driver.now))
+    effects = shown(shell.session.submit(shell.driver.prepare("/connect"), shell.driver.now))
     assert [effect[0] for effect in effects] == ["connect"]
     shell.session.connected(shell.driver.now)
     shell.bytes(GREETING)
@@ -472,7 +472,7 @@ def test_peek_returns_cached_names_without_queries() -> None:
 def test_loss_during_harmless_query_has_no_warning() -> None:
     shell = App()
     shell.find(NODES)
-    assert said(shell.session.receive(b"", shell.driver.now)) == [
+    assert shown(shell.session.receive(b"", shell.driver.now)) == [
         ("error", "vm.sock: connection lost; /connect reconnects")
     ]
 

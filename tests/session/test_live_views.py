@@ -14,7 +14,7 @@ from tests.harness.sessions import (
     DONE,
     SCHEMA,
     Driver,
-    Said,
+    Shown,
     error,
     event,
     mistake,
@@ -28,7 +28,7 @@ WATCH = "usage: /watch [-n SECONDS] [-c TIMES] COMMAND|/hmp LINE|VIEW"
 JOBS = "usage: /jobs [-t SECONDS]"
 
 
-def named(number: int, name: str = "query-name") -> Said:
+def named(number: int, name: str = "query-name") -> Shown:
     return sent(f'{{"execute": "{name}", "id": "qmpshell-{number}"}}')
 
 

@@ -56,7 +56,7 @@ def session(*, interactive: bool = False) -> RawSession:
 def test_raw_line_is_sent_unchanged(text: str, data: bytes) -> None:
     raw = session()
     prepared = raw.prepare(source(text))
-    assert prepared.error is None and prepared.plan is None
+    assert prepared.error is None and prepared.parsed is None
     assert effect_tuples(raw.submit(prepared, 100.0)) == [("send", data)]
 
 

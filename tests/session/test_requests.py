@@ -39,24 +39,24 @@ def prepare_line(text: str) -> PreparedLine:
     return prepare(source(text), Introspection(read_file=no_file, has_schema=True))
 
 
-def plan(prepared: PreparedLine) -> ParsedLine:
-    assert prepared.error is None and prepared.need is None
-    assert prepared.plan is not None
-    return prepared.plan
+def parsed(prepared: PreparedLine) -> ParsedLine:
+    assert prepared.error is None and prepared.missing is None
+    assert prepared.parsed is not None
+    return prepared.parsed
 
 
 def requests(text: str, *, own: bool = False) -> list[Request]:
     """Return the requests of a line; with `own`, their ids are own-1, own-2 and so on."""
     prepared = prepare_line(text)
     found = []
-    for number, action in enumerate(plan(prepared).actions, 1):
+    for number, action in enumerate(parsed(prepared).actions, 1):
         assert isinstance(action, (Command, RawCommand))
         found.append(make_request(action, prepared.source, f"own-{number}" if own else None))
     return found
 
 
 def hmp_command(text: str) -> ShellCommand:
-    (action,) = plan(prepare_hmp(source(text))).actions
+    (action,) = parsed(prepare_hmp(source(text))).actions
     assert isinstance(action, ShellCommand)
     return action
 
@@ -114,7 +114,7 @@ def test_raw_non_command_json_is_sent(text: str) -> None:
     ],
 )
 def test_exit_command_ends_requests_of_line(text: str, names: list[str], leaves: bool) -> None:
-    actions = plan(prepare_line(text)).actions
+    actions = parsed(prepare_line(text)).actions
     found = []
     for action in actions:
         if is_exit(action):
@@ -135,15 +135,15 @@ def is_exit(action: object) -> bool:
 
 def test_invalid_line_has_no_requests() -> None:
     prepared = prepare_line("stop; x y")
-    assert prepared.plan is None and prepared.need is None
+    assert prepared.parsed is None and prepared.missing is None
     assert prepared.error is not None and prepared.error.start == 8
     assert prepared.source.name == "stdin"
 
 
 def test_line_that_needs_schema_has_no_requests() -> None:
     prepared = prepare(source("stop; x a=5"), Introspection(read_file=no_file))
-    assert prepared.plan is None and prepared.error is None
-    assert prepared.need is not None and prepared.need.kind == MISSING_SCHEMA
+    assert prepared.parsed is None and prepared.error is None
+    assert prepared.missing is not None and prepared.missing.kind == MISSING_SCHEMA
 
 
 def answers(text: str, message: str, *, own: bool = False) -> bool:
@@ -220,7 +220,7 @@ def test_hmp_line_request_has_command_line_and_cpu(
     ("text", "leaves"), [("", False), ("  ", False), ("exit", True), (" /quit ", True)]
 )
 def test_blank_or_exit_hmp_line_sends_nothing(text: str, leaves: bool) -> None:
-    actions = plan(prepare_hmp(source(text))).actions
+    actions = parsed(prepare_hmp(source(text))).actions
     assert [action.name for action in actions if isinstance(action, ShellCommand)] == [
         "/quit"
     ] * leaves

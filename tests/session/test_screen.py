@@ -11,7 +11,7 @@ from qmpshell.errors import CONNECTION, FAILED, OK
 from qmpshell.qmp import keys_for
 from qmpshell.session import ScreenWatch, ShowPicture
 from tests.harness.schemas import entities
-from tests.harness.sessions import DONE, Driver, MemoryDirectory, Said, error, mistake, reply
+from tests.harness.sessions import DONE, Driver, MemoryDirectory, Shown, error, mistake, reply
 
 PATH = MemoryDirectory.picture
 PPM = "P6\n1 1\n255\nabc"
@@ -27,7 +27,7 @@ def make(**options: Any) -> Driver:
     return Driver(**defaults | options, files={PATH: PPM})
 
 
-def sent_messages(effects: list[Said]) -> list[dict[str, Any]]:
+def sent_messages(effects: list[Shown]) -> list[dict[str, Any]]:
     """Return the messages that were sent, without their ids."""
     messages = [json.loads(item[1]) for item in effects if item[0] in ("send", "show")]
     return [{key: message[key] for key in message if key != "id"} for message in messages]

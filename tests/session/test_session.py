@@ -19,11 +19,11 @@ from tests.harness.sessions import (
     REFUSAL,
     SCHEMA,
     Driver,
-    Said,
+    Shown,
     error,
     reply,
-    said,
     sent,
+    shown,
 )
 
 CAPABILITIES = (
@@ -44,14 +44,14 @@ def test_nothing_is_sent_before_the_greeting() -> None:
     assert not driver.session.idle
     assert driver.bytes(GREETING) == [("send", CAPABILITIES)]
     assert not driver.session.idle
-    assert driver.bytes(NEGOTIATED) == [("greeted",), sent('{"execute": "stop"}')]
+    assert driver.bytes(NEGOTIATED) == [("ready",), sent('{"execute": "stop"}')]
 
 
 def test_events_during_negotiation_are_shown() -> None:
     driver = Driver(greeted=False)
     assert driver.bytes(STOP) == [("event", "STOP")]
     assert driver.bytes(GREETING + STOP) == [("event", "STOP"), ("send", CAPABILITIES)]
-    assert driver.bytes(STOP + NEGOTIATED) == [("event", "STOP"), ("greeted",)]
+    assert driver.bytes(STOP + NEGOTIATED) == [("event", "STOP"), ("ready",)]
 
 
 def test_greeting_gives_server_version() -> None:
@@ -62,7 +62,7 @@ def test_greeting_gives_server_version() -> None:
 
 def test_raw_mode_sends_lines_without_negotiation() -> None:
     driver = Driver(greeted=False, negotiate=False)
-    assert driver.connect_effects == [("greeted",)]
+    assert driver.connect_effects == [("ready",)]
     assert driver.line("qmp_capabilities") == [sent('{"execute": "qmp_capabilities"}')]
     assert driver.bytes(GREETING) == []
     assert driver.bytes(DONE) == [("reply", {"return": {}})]
@@ -71,7 +71,7 @@ def test_raw_mode_sends_lines_without_negotiation() -> None:
 
 def test_terminal_without_negotiation_shows_greeting() -> None:
     driver = Driver(greeted=False, negotiate=False, interactive=True)
-    assert driver.bytes(GREETING) == [("stray", GREETING.strip(), "")]
+    assert driver.bytes(GREETING) == [("unexpected", GREETING.strip(), "")]
 
 
 def test_refused_negotiation_ends_scripts_only() -> None:
@@ -125,7 +125,7 @@ def test_terminal_keeps_waiting_for_greeting() -> None:
     assert driver.session.deadline is None
     assert driver.after(1000) == []
     driver.bytes(GREETING)
-    assert driver.bytes(NEGOTIATED) == [("greeted",)]
+    assert driver.bytes(NEGOTIATED) == [("ready",)]
 
 
 @pytest.mark.parametrize(("give_up", "first"), [(101.5, 101.5), (130.0, 102.0)])
@@ -133,10 +133,10 @@ def test_wait_setting_limits_script_wait_for_greeting(give_up: float, first: flo
     session = Driver(greeted=False, wait=30).session
     assert session.connected(100.0, give_up_at=give_up) == []
     assert session.deadline == first
-    found = said(session.tick(first))
+    found = shown(session.tick(first))
     if first < give_up:
         assert found == [("tell", SILENCE)]
-        found = said(session.tick(give_up))
+        found = shown(session.tick(give_up))
         assert found == [("error", "vm.sock: gave up after 30 s"), ("leave", CONNECTION)]
     else:
         assert found == [("error", SILENCE), ("leave", CONNECTION)]
@@ -413,8 +413,8 @@ def test_user_id_may_be_any_json_value(marker: object, interactive: bool) -> Non
     driver = Driver(interactive=interactive)
     text = json.dumps({"execute": "stop", "id": marker})
     assert driver.line(text) == [sent(text)]
-    stray = b'{"return": 1, "id": "somebody else\'s"}'
-    assert driver.bytes(stray) == [("stray", stray, "an unexpected reply")]
+    unexpected = b'{"return": 1, "id": "somebody else\'s"}'
+    assert driver.bytes(unexpected) == [("unexpected", unexpected, "an unexpected reply")]
     answer = {"return": {}, "id": marker}
     assert driver.bytes(json.dumps(answer).encode() + b"\r\n") == [("reply", answer)]
     assert driver.session.idle
@@ -427,7 +427,7 @@ def test_number_and_boolean_ids_are_different(sent_id: str, other: str) -> None:
     driver = Driver()
     driver.line(f'{{"execute": "stop", "id": {sent_id}}}')
     found = driver.bytes(f'{{"return": {{}}, "id": {other}}}\r\n'.encode())
-    assert [effect[0] for effect in found] == ["stray"]
+    assert [effect[0] for effect in found] == ["unexpected"]
     found = driver.bytes(f'{{"return": {{}}, "id": {sent_id}}}\r\n'.encode())
     assert [effect[0] for effect in found] == ["reply"]
 
@@ -478,7 +478,7 @@ def test_error_without_id_answers_current_line(interactive: bool) -> None:
 )
 def test_unexpected_reply_is_shown_as_such(data: bytes) -> None:
     driver = Driver()
-    assert driver.bytes(data + b"\r\n") == [("stray", data, "an unexpected reply")]
+    assert driver.bytes(data + b"\r\n") == [("unexpected", data, "an unexpected reply")]
     assert driver.end() == [("leave", OK)]
 
 
@@ -489,7 +489,7 @@ def test_invalid_message_does_not_affect_pending_reply(data: bytes, reason: str)
     driver = Driver()
     driver.line("stop")
     assert driver.bytes(data + b"\r\n" + DONE) == [
-        ("stray", data, reason),
+        ("unexpected", data, reason),
         ("reply", {"return": {}}),
     ]
 
@@ -651,8 +651,8 @@ def test_partial_message_at_loss_is_shown() -> None:
     driver.line("a")
     driver.bytes(b'{"return": {"sta')
     found = driver.gone()
-    assert found[0] == ("stray", b'{"return": {"sta', "cut off")
-    assert [effect[0] for effect in found] == ["stray", "error", "leave"]
+    assert found[0] == ("unexpected", b'{"return": {"sta', "cut off")
+    assert [effect[0] for effect in found] == ["unexpected", "error", "leave"]
 
 
 def test_close_after_answered_quit_succeeds() -> None:
@@ -777,13 +777,13 @@ def test_terminal_reports_server_exit() -> None:
     driver = Driver(interactive=True)
     driver.bytes(SHUTDOWN)
     assert driver.gone() == [("tell", "the server has exited")]
-    assert said(driver.session.leave_now()) == [("leave", OK)]
+    assert shown(driver.session.leave_now()) == [("leave", OK)]
 
 
 def test_exit_after_loss_sets_status() -> None:
     driver = Driver(interactive=True)
     driver.gone()
-    assert said(driver.session.leave_now()) == [("leave", CONNECTION)]
+    assert shown(driver.session.leave_now()) == [("leave", CONNECTION)]
 
 
 # -- server restarts ------------------------------------------------------------------------------
@@ -798,7 +798,7 @@ def test_second_greeting_resets_session() -> None:
         ("send", again),
     ]
     assert driver.bytes(NEGOTIATED.replace(b"negotiation-1", b"negotiation-2")) == [
-        ("greeted",),
+        ("ready",),
         sent('{"execute": "b"}'),
     ]
     assert driver.bytes(DONE) == [("reply", {"return": {}})]
@@ -816,7 +816,7 @@ def test_repeated_greeting_before_negotiation_keeps_lines() -> None:
     found += driver.bytes(
         b'{"id": "qmpshell-negotiation-2", "error": {"class": "CommandNotFound", "desc": "x"}}\r\n'
     )
-    assert found == [("greeted",), sent('{"execute": "stop"}')]
+    assert found == [("ready",), sent('{"execute": "stop"}')]
     assert driver.bytes(DONE) == [("reply", {"return": {}})]
     assert driver.end() == [("leave", OK)]
 
@@ -841,7 +841,7 @@ def test_restarted_server_without_negotiation_is_abandoned() -> None:
 
 STREAMS = {
     "plain": GREETING + STOP + NEGOTIATED + STOP + DONE + STOP,
-    "stray": GREETING + b'{"return": 1, "id": "x"}\r\n' + NEGOTIATED + DONE,
+    "unexpected": GREETING + b'{"return": 1, "id": "x"}\r\n' + NEGOTIATED + DONE,
     "pty": GREETING + GREETING + NEGOTIATED + DONE,
     "noise": GREETING + NEGOTIATED + b"abc\r\n" + DONE + b'{"a": 1}',
     "telnet": b"\xff\xfb\x01\xff\xfb\x03\xff\xfb\x00\xff\xfd\x00" + GREETING + NEGOTIATED + DONE,
@@ -849,17 +849,17 @@ STREAMS = {
 }
 
 
-def visible_effects(data: bytes, sizes: list[int]) -> list[Said]:
+def visible_effects(data: bytes, sizes: list[int]) -> list[Shown]:
     """Return the effects for the user, without the sent bytes."""
     driver = Driver(greeted=False)
     cuts = [0]
     for size in sizes:
         cuts.append(min(cuts[-1] + size, len(data)))
-    found: list[Said] = []
+    found: list[Shown] = []
     for start, end in pairwise([*cuts, len(data)]):
         if end > start and ("leave", CONNECTION) not in found:
             found += driver.bytes(data[start:end])
-    return [effect for effect in found if effect[0] not in ("send", "greeted")]
+    return [effect for effect in found if effect[0] not in ("send", "ready")]
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -872,7 +872,7 @@ def test_random_chunks_give_same_output(name: str, sizes: list[int]) -> None:
 # -- the human monitor ----------------------------------------------------------------------------
 
 
-def hmp_request(line: str, cpu: int | None = None) -> Said:
+def hmp_request(line: str, cpu: int | None = None) -> Shown:
     arguments: dict[str, object] = {"command-line": line}
     if cpu is not None:
         arguments["cpu-index"] = cpu
@@ -943,7 +943,7 @@ def test_script_hmp_line_uses_earlier_cpu() -> None:
     driver.line("cpu 1")
     ahead = driver.prepare("info registers")
     driver.bytes(reply(""))
-    assert said(driver.session.submit(ahead, driver.now)) == [hmp_request("info registers", 1)]
+    assert shown(driver.session.submit(ahead, driver.now)) == [hmp_request("info registers", 1)]
 
 
 def test_queued_hmp_line_uses_earlier_cpu() -> None:
@@ -1026,7 +1026,7 @@ def test_abandoned_reply_is_shown_late() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
     driver.line("b")
-    assert said(driver.session.abandon(driver.now)) == [
+    assert shown(driver.session.abandon(driver.now)) == [
         ("tell", "no longer waiting for the reply to a; the server may still run it"),
         sent('{"execute": "b", "id": "qmpshell-2"}'),
     ]
@@ -1039,10 +1039,10 @@ def test_abandoned_reply_is_shown_late() -> None:
 
 def test_abandon_without_pending_reply_does_nothing() -> None:
     driver = Driver(interactive=True)
-    assert said(driver.session.abandon(driver.now)) == []
+    assert shown(driver.session.abandon(driver.now)) == []
     driver.line("a")
     driver.session.abandon(driver.now)
-    assert said(driver.session.abandon(driver.now)) == []
+    assert shown(driver.session.abandon(driver.now)) == []
 
 
 def test_loss_with_only_abandoned_reply_pending() -> None:
@@ -1134,7 +1134,7 @@ def test_unrequested_confirmation_does_nothing() -> None:
 
 def test_internal_query_and_reply_are_not_shown() -> None:
     driver = Driver(interactive=True)
-    assert said(driver.session.learn_commands(driver.now)) == [
+    assert shown(driver.session.learn_commands(driver.now)) == [
         sent('{"execute": "query-commands", "id": "qmpshell-1"}')
     ]
     assert driver.session.state.sender.table.oldest_user_request is None
@@ -1189,7 +1189,7 @@ def test_blank_line_does_not_cancel_pending_exit() -> None:
 def test_terminal_exit_ignores_earlier_failures() -> None:
     driver = Driver(interactive=True)
     driver.line("device_del x")
-    assert said(driver.session.leave_now()) == [("leave", OK)]
+    assert shown(driver.session.leave_now()) == [("leave", OK)]
 
 
 def test_request_ids_never_equal_negotiation_ids() -> None:

@@ -19,8 +19,8 @@ from tests.harness.sessions import (
     mistake,
     own_question,
     reply,
-    said,
     sent,
+    shown,
 )
 
 ASKED = own_question(1, "query-qmp-schema")
@@ -236,8 +236,8 @@ def test_events_changes_setting(words: str, mode: str | tuple[str, ...]) -> None
     driver = Driver()
     assert driver.line(f"/events {words}") == []
     assert driver.session.settings.events == mode
-    shown = mode if isinstance(mode, str) else ",".join(mode)
-    assert driver.line("/events") == [("tell", f"events: {shown}")]
+    names = mode if isinstance(mode, str) else ",".join(mode)
+    assert driver.line("/events") == [("tell", f"events: {names}")]
 
 
 @pytest.mark.parametrize(
@@ -977,4 +977,4 @@ def test_exit_waits_for_redirect_to_close(word: str) -> None:
 
 def test_immediate_exit_has_one_effect() -> None:
     driver = Driver(interactive=True)
-    assert said(driver.session.leave_now()) == [("leave", OK)]
+    assert shown(driver.session.leave_now()) == [("leave", OK)]

@@ -12,7 +12,7 @@ from tests.harness.sessions import (
     DONE,
     SCHEMA,
     Driver,
-    Said,
+    Shown,
     error,
     mistake,
     own_question,
@@ -27,7 +27,7 @@ NODES: list[dict[str, Any]] = [
 ]
 
 
-def table_of(line: str, value: object = NODES, **options: Any) -> list[Said]:
+def table_of(line: str, value: object = NODES, **options: Any) -> list[Shown]:
     """Return what a line shows in a script after the reply to its command."""
     driver = Driver(probe=False, **options)
     (effect,) = driver.line(line)
@@ -128,8 +128,8 @@ def test_json_object_is_sent_unchanged() -> None:
 )
 def test_invalid_table_call_reports_error(line: str, carets: str, reason: str, hint: str) -> None:
     driver = Driver(probe=False)
-    (said,) = driver.line(line)
-    assert said == mistake(line, carets, reason, hint, place=f"stdin:1:{carets.index('^') + 1}")
+    (found,) = driver.line(line)
+    assert found == mistake(line, carets, reason, hint, place=f"stdin:1:{carets.index('^') + 1}")
     assert driver.end() == [("leave", FAILED)]
 
 
@@ -220,7 +220,7 @@ GRAPH_USAGE = "usage: /graph [-v] block|devices|qom|pci [--dot] [PATH]"
 BLOCK_QUERIES = ("x-debug-query-block-graph", "query-block", "query-jobs")
 
 
-def named(name: str) -> Said:
+def named(name: str) -> Shown:
     return sent(f'{{"execute": "{name}"}}')
 
 
@@ -240,7 +240,7 @@ def test_invalid_graph_call_reports_error(line: str, carets: str, reason: str) -
     assert driver.status == FAILED
 
 
-def block_replies(driver: Driver, line: str) -> list[Said]:
+def block_replies(driver: Driver, line: str) -> list[Shown]:
     assert driver.line(line) == [
         own_question(1, "query-named-block-nodes", flat=True),
         *(own_question(number, name) for number, name in enumerate(BLOCK_QUERIES, 2)),

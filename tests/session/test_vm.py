@@ -12,7 +12,7 @@ from tests.harness.sessions import (
     GREETING,
     NEGOTIATED,
     Driver,
-    Said,
+    Shown,
     error,
     event,
     own_question,
@@ -35,12 +35,12 @@ class Watcher(Driver):
         assert self.session.vm is not None
         return self.session.vm
 
-    def due(self) -> list[Said]:
+    def due(self) -> list[Shown]:
         """Return the effects that are due now."""
         deadline = self.session.deadline
         return self.after(0) if deadline is not None and deadline <= self.now else []
 
-    def later(self, seconds: float) -> list[Said]:
+    def later(self, seconds: float) -> list[Shown]:
         self.now += seconds
         return self.due()
 
@@ -109,7 +109,7 @@ def test_server_restart_repeats_vm_queries() -> None:
     driver.due()
     driver.bytes(error("no such command", "CommandNotFound", 1))
     driver.bytes(GREETING)
-    assert ("greeted",) in driver.bytes(NEGOTIATED.replace(b"-1", b"-2"))
+    assert ("ready",) in driver.bytes(NEGOTIATED.replace(b"-1", b"-2"))
     driver.session.track_vm(driver.now)
     assert [effect[1] for effect in driver.due()] == [own_question(2, "query-status")[1]]
 

@@ -64,7 +64,7 @@ def test_lexer_preserves_any_text(text: str) -> None:
         ),
         (
             "/wait X # c",
-            [[("local", "/wait"), ("", " "), ("", "X"), ("", " "), ("comment", "# c")]],
+            [[("shell-command", "/wait"), ("", " "), ("", "X"), ("", " "), ("comment", "# c")]],
         ),
         ("(QEMU) stop", [[("comment", "(QEMU) "), ("command", "stop")]]),
         (

@@ -14,11 +14,11 @@ from qmpshell.terminal.keys import dots_before_equals
 
 
 class Names(Completer):
-    """A completer that replaces the last word and `after` characters behind the cursor."""
+    """A completer that replaces the last word and `suffix_length` characters after the cursor."""
 
-    def __init__(self, *names: str, after: int = 0) -> None:
+    def __init__(self, *names: str, suffix_length: int = 0) -> None:
         self.names: Iterable[str] = names
-        self.after = after
+        self.suffix_length = suffix_length
 
     def get_completions(
         self, document: Document, _complete_event: CompleteEvent
@@ -31,7 +31,7 @@ class Names(Completer):
                     start_position=-len(word),
                     display=name,
                     display_meta="",
-                    after=self.after,
+                    suffix_length=self.suffix_length,
                 )
 
 
@@ -103,19 +103,19 @@ def test_late_names_complete_the_unchanged_line() -> None:
 
 
 def test_tab_replaces_rest_of_the_word() -> None:
-    buffer = typed("add driv", Names("driver", after=2), behind="er=raw")
+    buffer = typed("add driv", Names("driver", suffix_length=2), behind="er=raw")
     Tab(is_in_doubt=lambda: False).complete(buffer)
     assert (buffer.text, buffer.cursor_position) == ("add driver=raw", len("add driver"))
 
 
 def test_tab_without_names_keeps_rest_of_word() -> None:
-    buffer = typed("add z", Names("driver", after=2), behind="er=raw")
+    buffer = typed("add z", Names("driver", suffix_length=2), behind="er=raw")
     Tab(is_in_doubt=lambda: False).complete(buffer)
     assert buffer.text == "add zer=raw"
 
 
 def test_menu_keeps_rest_of_word_until_choice() -> None:
-    names = Names("driver", "drive", after=2)
+    names = Names("driver", "drive", suffix_length=2)
     buffer = typed("add driv", names, behind="er=raw")
     Tab(is_in_doubt=lambda: False).complete(buffer)
     assert buffer.text == "add driver=raw"
@@ -128,7 +128,7 @@ def test_menu_keeps_rest_of_word_until_choice() -> None:
 
 
 def test_stale_menu_keeps_rest_of_word() -> None:
-    buffer = typed("add dr", Names("driver", after=4), behind="iver=x")
+    buffer = typed("add dr", Names("driver", suffix_length=4), behind="iver=x")
     Tab(is_in_doubt=lambda: True).complete(buffer)
     assert buffer.text == "add driver=x"
 

@@ -46,7 +46,7 @@ def get_property(path: str, name: str) -> Ask:
     return Ask("qom-get", {"path": path, "property": name})
 
 
-class QomObject(Record):
+class QomNode(Record):
     """An object: its path, its type, and the properties that `qom-list` returned, or []."""
 
     path: str
@@ -69,15 +69,15 @@ class QomObject(Record):
         return frozenset(item["name"] for item in self.properties)
 
 
-def child_objects(parent: str, properties: Iterable[Mapping[str, Any]]) -> list[QomObject]:
+def child_objects(parent: str, properties: Iterable[Mapping[str, Any]]) -> list[QomNode]:
     """Return the objects below one, from the reply to `qom-list`."""
     typed = [(item["name"], relation_type(item["type"], "child")) for item in properties]
-    return [QomObject(join_path(parent, name), kind) for name, kind in typed if kind]
+    return [QomNode(join_path(parent, name), kind) for name, kind in typed if kind]
 
 
 def find_objects(
-    *roots: QomObject, depth: int = 1 << 30
-) -> Generator[Sequence[Ask], list[Any], list[QomObject]]:
+    *roots: QomNode, depth: int = 1 << 30
+) -> Generator[Sequence[Ask], list[Any], list[QomNode]]:
     """Request the objects below others, down to a depth. Return all in the order of their paths."""
     level = list(roots)
     found = list(roots)
@@ -88,7 +88,7 @@ def find_objects(
         inner = [child for child in below if child.type not in LEAF_TYPES]
         lists = (yield [list_properties(item.path) for item in inner]) if inner else []
         level = [
-            QomObject(item.path, item.type, got(properties, ()))
+            QomNode(item.path, item.type, got(properties, ()))
             for item, properties in zip(inner, lists, strict=True)
         ]
         found += level
@@ -117,7 +117,7 @@ def show_qom(call: Call) -> GraphSteps:
     """Request the objects below a path, and return their tree."""
     root = call.arguments["path"].rstrip("/") or "/"
     kind, properties = yield [get_property(root, "type"), list_properties(root)]
-    found = QomObject(root, as_text(got(kind, "")), require(properties))
+    found = QomNode(root, as_text(got(kind, "")), require(properties))
     return qom_graph((yield from find_objects(found)))
 
 
@@ -147,13 +147,13 @@ def show_devices(call: Call) -> GraphSteps:
     return device_graph(objects, values, details)
 
 
-def _shown_names(item: QomObject) -> list[str]:
+def _shown_names(item: QomNode) -> list[str]:
     names = [found["name"] for found in item.properties if "<" not in found["type"]]
     return [name for name in names if name not in _COMMON]
 
 
 def _find_pci(
-    tree: Mapping[str, list[QomObject]],
+    tree: Mapping[str, list[QomNode]],
     values: Values,
     parent: str,
     pci: Sequence[Mapping[str, Any]],
@@ -170,11 +170,11 @@ def _find_pci(
 
 
 def _find_devices(
-    wanted: Callable[[QomObject], Iterable[str]],
-) -> Generator[Sequence[Ask], list[Any], tuple[list[QomObject], Values]]:
+    wanted: Callable[[QomNode], Iterable[str]],
+) -> Generator[Sequence[Ask], list[Any], tuple[list[QomNode], Values]]:
     """Request the objects of the machine, and of its devices the buses and the wanted properties."""
     (properties,) = yield [list_properties(_MACHINE)]
-    root = QomObject(_MACHINE, "", require(properties))
+    root = QomNode(_MACHINE, "", require(properties))
     objects = yield from find_objects(root)
     asked = [
         (item.path, name)
@@ -196,7 +196,7 @@ def show_pci(_call: Call) -> GraphSteps:
     return pci_graph(require(value))
 
 
-def qom_graph(objects: Sequence[QomObject]) -> Graph:
+def qom_graph(objects: Sequence[QomNode]) -> Graph:
     """Return the tree of QOM objects by their paths. Parents precede their children."""
     paths = {item.path for item in objects}
     nodes: list[GraphNode] = []
@@ -211,7 +211,7 @@ def qom_graph(objects: Sequence[QomObject]) -> Graph:
 
 
 def device_graph(
-    objects: Sequence[QomObject],
+    objects: Sequence[QomNode],
     values: Values,
     details: Callable[[str], Iterator[Spans]] | None = None,
 ) -> Graph:
@@ -237,10 +237,10 @@ def device_graph(
     return Graph("devices", nodes, edges)
 
 
-def bus_tree(objects: Sequence[QomObject], values: Values) -> dict[str, list[QomObject]]:
+def bus_tree(objects: Sequence[QomNode], values: Values) -> dict[str, list[QomNode]]:
     """Return the devices on each bus by their addresses, and the buses of each device."""
     known = {item.path: item for item in objects}
-    tree: dict[str, list[QomObject]] = {}
+    tree: dict[str, list[QomNode]] = {}
     for item in objects:
         parent: object = None
         if PARENT_BUS in item.names:
@@ -340,7 +340,7 @@ def network_devices() -> Generator[Sequence[Ask], list[Any], list[dict[str, str]
     """
     lists = yield [list_properties(path) for path in _CONTAINERS]
     containers = [
-        QomObject(path, "", got(items, ())) for path, items in zip(_CONTAINERS, lists, strict=True)
+        QomNode(path, "", got(items, ())) for path, items in zip(_CONTAINERS, lists, strict=True)
     ]
     objects = yield from find_objects(*containers, depth=1)
     devices = [item for item in objects if item.names.issuperset(_NIC_PROPERTIES)]
@@ -370,7 +370,7 @@ _Regions = dict[str, list[tuple[int, int, int, str]]]
 def show_memory_tree(_call: Call) -> Steps:
     """Show the memory regions, each below its container."""
     (properties,) = yield [list_properties("/")]
-    found = yield from find_objects(QomObject("/", "", require(properties)))
+    found = yield from find_objects(QomNode("/", "", require(properties)))
     regions = [item.path for item in found if item.type == "memory-region"]
     values = yield [get_property(path, name) for path in regions for name in _REGION]
     below: _Regions = {}

@@ -18,7 +18,7 @@ from ...language import (
 from ...qmp import parse_scalar
 from ...storage import EVENT_MODES, MUTED, SHOWN, adjust_events, event_place, parse_events
 from ..requests import echoes
-from ..server import returned
+from ..server import result_or_none
 from ..waits import EventWait
 from .arguments import (
     command_words,
@@ -149,7 +149,7 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
         return
 
     def check(reply: Reply) -> LineError | None:
-        context.state.server.learn(Missing(MISSING_SCHEMA), returned(reply))
+        context.state.server.learn(Missing(MISSING_SCHEMA), result_or_none(reply))
         return find_mistake()
 
     wait = EventWait(

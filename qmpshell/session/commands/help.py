@@ -118,9 +118,9 @@ def run_help(context: CommandContext, call: ShellCommand) -> Steps:
     if not (yield from context.load_schema()):
         return
     driver = given.get("driver") if key and name.text == DEVICE_ADD else None
-    need = Missing(MISSING_DRIVER, driver or "")
+    missing = Missing(MISSING_DRIVER, driver or "")
     is_known = driver is None or driver in context.introspection.drivers
-    if not is_known and not (yield from context.find_missing(need)):
+    if not is_known and not (yield from context.find_missing(missing)):
         return
     page = _find_page(context, name, key, given)
     context.show_document(page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...language import suggestion_for
 from ...render import PLAIN, Lines, Table, escape
 from ..failures import GENERIC_ERROR
-from ..server import list_commands, returned
+from ..server import list_commands, result_or_none
 from ..steps import Query
 from .arguments import command_words, reject_option, require_monitor, text_of, usage_error
 
@@ -42,7 +42,7 @@ def run_info(context: CommandContext, call: ShellCommand) -> Steps:
     server = context.state.server
     if server.names is None and not context.settings.dry_run:
         found = yield from context.ask([Query(list_commands(agent=False))])
-        server.learn_commands(returned(found[0]))
+        server.learn_commands(result_or_none(found[0]))
     commands = frozenset(server.names or ())
     if not words:
         views = yield from _available(context, commands)
@@ -158,7 +158,7 @@ def _answer_requests(
             answers = [
                 AskError(reply.desc, reply.error_class)
                 if reply.is_error
-                else context.with_rates(returned(reply), ask.name)
+                else context.with_rates(result_or_none(reply), ask.name)
                 for ask, reply in zip(batch, replies, strict=True)
             ]
             if asked is not None:

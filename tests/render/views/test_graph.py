@@ -16,7 +16,7 @@ from qmpshell.render.views.blocks import BLOCK_QUERIES, block_graph
 from qmpshell.render.views.device_tree import (
     DEVICE_PROPERTIES,
     PARENT_BUS,
-    QomObject,
+    QomNode,
     Values,
     child_objects,
     device_graph,
@@ -231,14 +231,14 @@ def test_nodes_without_server_graph_have_their_own_children() -> None:
 # -- devices, QOM and PCI -------------------------------------------------------------------------
 
 
-def objects_of(version: str) -> tuple[list[QomObject], Values]:
+def objects_of(version: str) -> tuple[list[QomNode], Values]:
     types: dict[str, str] = {}
-    objects: list[QomObject] = []
+    objects: list[QomNode] = []
     values: Values = {}
     for entry in recorded(version):
         path = entry["arguments"].get("path", "")
         if entry["execute"] == "qom-list":
-            objects.append(QomObject(path, types.get(path, ""), entry["return"]))
+            objects.append(QomNode(path, types.get(path, ""), entry["return"]))
             types |= {item.path: item.type for item in child_objects(path, entry["return"])}
         elif entry["execute"] == "qom-get":
             name = entry["arguments"]["property"]
