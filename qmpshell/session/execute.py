@@ -118,11 +118,17 @@ class LineRunner:
         info = schema.command(action.name)
         if info is None:
             return None
-        for name, member in schema.members(info.arg_type).items():
+        members = schema.members(info.arg_type)
+        for name, member in members.items():
             if not member.optional and name not in action.arguments:
                 return None
         for name in command_facts(action.name).needed:
             if name not in action.arguments:
+                from ..language import suggestion_for  # few lines lack a name
+
+                others = [key for key in action.arguments if key not in members]
+                if any(suggestion_for(key, [name]) for key in others):
+                    return None  # it is mistyped, which the server reports
                 end = action.start + len(action.name)
                 text = f"{action.name} needs {name}, although the schema does not say so"
                 hint = f"add {name}=NAME; nothing was sent"
@@ -379,7 +385,9 @@ class LineRunner:
         if self._connection.is_lost:
             text = "not connected; nothing was sent"
             if self._state.interactive:
-                text += "; use /connect to reconnect"
+                child = self._state.ports.child
+                has_ended = child is not None and child.process.poll() is not None
+                text += "; use /restart" if has_ended else "; use /connect to reconnect"
             raise NotConnected(self._failures.place(task.source, start, text))
 
     def _open(self, file: FileWord) -> Generator[Step, Any, int | None]:

@@ -103,6 +103,22 @@ def clip(text: str, columns: int, *, mark: str = "…") -> str:
     return text
 
 
+def clip_lines(pieces: Iterable[tuple[str, str]], columns: int) -> Iterator[Fragments]:
+    """Yield the lines of styled text, without their ends, each clipped to `columns`."""
+    line: Fragments = []
+    room = columns
+    for style, text in pieces:
+        for number, part in enumerate(text.split("\n")):
+            if number:
+                yield line
+                line, room = [], columns
+            if part and room > 0:
+                line.append((style, clip(part, room)))
+                room -= get_cwidth(part)
+    if line:
+        yield line
+
+
 def clip_left(text: str, columns: int) -> str:
     """Return the end of `text` that fits in `columns`, where a path has its file name.
 
@@ -172,8 +188,12 @@ class EffectFormatter:
                 return self.event(event)
             case ShowMessage(text=text, is_error=is_error):
                 return _line(styles.ERROR if is_error else styles.NOTE, escape_lines(text))
-            case ShowDocument(blocks=blocks):
-                return self._document(blocks, rows=0) or []
+            case ShowDocument(blocks=blocks, is_folded=is_folded):
+                shown = self._document(blocks, rows=0) or []
+                if not is_folded:
+                    return shown
+                lines = clip_lines(shown, self._width())
+                return [piece for line in lines for piece in (*line, ("", "\n"))]
             case ShowBytes(data=data):
                 text = data.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
                 return [("", escape_lines(text))]

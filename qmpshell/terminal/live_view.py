@@ -21,7 +21,7 @@ from ..render import (
 )
 from ..session import Job, JobsWatch, ScreenWatch, ShowDocument, ShowReply, Wait, Watch
 from . import styles
-from .formatter import clip, format_elapsed, meanings_of
+from .formatter import clip, clip_lines, format_elapsed, meanings_of
 from .pictures import PictureFormatter
 from .styles import Fragments
 
@@ -73,8 +73,8 @@ class LiveView:
     def _watch(self, watch: Watch, columns: int, rows: int) -> Iterable[Fragments]:
         shown = watch.shown
         if isinstance(shown, ShowDocument):
-            return _lines(_document(shown, watch.before, columns, rows), columns)
-        return () if shown is None else _lines(self._reply(watch, shown, columns), columns)
+            return clip_lines(_document(shown, watch.before, columns, rows), columns)
+        return () if shown is None else clip_lines(self._reply(watch, shown, columns), columns)
 
     def _reply(self, watch: Watch, shown: ShowReply, columns: int) -> Iterator[tuple[str, str]]:
         reply = shown.reply
@@ -146,19 +146,3 @@ def fill_row(row: Fragments, columns: int) -> Fragments:
     ground = f"class:{styles.PANEL}"
     room = columns - sum(get_cwidth(text) for _, text in row)
     return [*((f"{ground} {style}", text) for style, text in row), (ground, " " * max(room, 0))]
-
-
-def _lines(pieces: Iterable[tuple[str, str]], columns: int) -> Iterator[Fragments]:
-    """Yield the lines of styled text, each clipped to `columns`."""
-    line: Fragments = []
-    room = columns
-    for style, text in pieces:
-        for number, part in enumerate(text.split("\n")):
-            if number:
-                yield line
-                line, room = [], columns
-            if part and room > 0:
-                line.append((style, clip(part, room)))
-                room -= get_cwidth(part)
-    if line:
-        yield line

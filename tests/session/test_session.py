@@ -1233,6 +1233,11 @@ def schema_driver(*, interactive: bool = False) -> Driver:
     return driver
 
 
+def test_mistyped_name_of_root_node_is_sent() -> None:
+    driver = schema_driver()
+    assert driver.line("blockdev-add driver=null-co nod-name=x")[0][0] == "send"
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -239,6 +239,8 @@ def test_shell_stays_after_a_crash_and_restarts(installation: Installation, runt
         terminal.wait_for(
             "qemu-system-x86_64 was killed by signal 9 (SIGKILL); /restart starts it again"
         )
+        terminal.line("stop")
+        terminal.wait_for("not connected; nothing was sent; use /restart")
         terminal.line("/restart")
         terminal.wait(lambda: terminal.text.count("Connected to QEMU") == 2, "second banner")
         (new,) = find(MARK)

@@ -274,3 +274,16 @@ def test_watched_info_shows_rate_of_growing_counter(machine: Server) -> None:
         terminal.type("\x03")
         terminal.wait_for("no longer watching")
         assert terminal.leave() == 0
+
+
+def test_last_round_of_watched_table_is_clipped(machine: Server) -> None:
+    with shell(machine, columns=60) as terminal:
+        terminal.wait_prompt()
+        terminal.line("/watch -n 0.1 -c 2 /table query-named-block-nodes flat=true")
+        terminal.wait(
+            lambda: any(line.startswith("top ") for line in terminal.lines), "the last round"
+        )
+        terminal.wait_prompt()
+        (row,) = (line for line in terminal.lines if line.startswith("top "))
+        assert (len(row), row[-1]) == (60, "…")
+        assert terminal.leave() == 0
