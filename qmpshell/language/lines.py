@@ -134,6 +134,11 @@ class LineAssembler:
         self.open = self._in_transaction = self._is_continued = False
         return line
 
+    @property
+    def is_in_reply(self) -> bool:
+        """Whether the last line belongs to a message of documentation that is not complete."""
+        return self._skipping is not None and self._skipping.is_open
+
     def pop_note(self) -> str:
         """Return the remark for the user about skipped lines, once, or ""."""
         note = self._note or ""
@@ -307,6 +312,11 @@ class _ReplySkipper:
         self._depth = 0
         self._has_opened = False
         self._count(line.lstrip()[len(_REPLY) :])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether brackets of the message are open."""
+        return self._depth > 0
 
     def covers(self, line: str) -> bool:
         """Return True if `line` belongs to the message."""

@@ -43,7 +43,7 @@ class InputSplitter:
             assembler.feed(line, number)
             if assembler.is_broken:
                 return True
-        return not assembler.open
+        return not (assembler.open or assembler.is_in_reply)
 
     def lines(self, text: str) -> Iterator[SourceLine | PreparedLine]:
         """Yield the lines. An invalid or incomplete one has its error."""

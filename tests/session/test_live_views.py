@@ -154,6 +154,14 @@ def test_hmp_line_is_not_parsed_as_qmp() -> None:
     assert driver.line(line) == [sent(command)]
 
 
+def test_watch_with_hmp_option_repeats_monitor_line() -> None:
+    driver = Driver(hmp=True)
+    command = '{"execute": "human-monitor-command", "arguments": {"command-line": "info status"}}'
+    assert driver.line("/watch -c 1 info status") == [sent(command)]
+    driver.bytes(reply("VM status: running\r\n"))
+    assert driver.line("/watch -c 1 /status")[0][0] == "error"
+
+
 def test_watch_loads_schema_before_first_command() -> None:
     driver = Driver()
     question = ("send", b'{"execute": "query-qmp-schema", "id": "qmpshell-1"}\n')

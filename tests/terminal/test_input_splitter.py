@@ -137,6 +137,14 @@ def test_incomplete_input_continues_and_fails_at_end(text: str, reason: str) -> 
     assert split("query-name\n" + text) == ["query-name", f"!{reason}, {UNFINISHED}"]
 
 
+@pytest.mark.parametrize("end", ["] }", "\n", "-> stop", "<- {}", "(QEMU) stop"])
+def test_reply_continues_until_its_end(end: str) -> None:
+    text = '<- { "return": [\n{ "execute": "cont" },\n'
+    assert not InputSplitter(Settings()).is_whole(text.rstrip())
+    assert InputSplitter(Settings()).is_whole(text + end)
+    assert [line for line in split(text + end) if line] == ["-> stop"[3:]] * ("stop" in end)
+
+
 def test_json_error_ends_input_and_locates_itself() -> None:
     text = 'stop\n{"execute":\n  wrong}\ncont'
     assert InputSplitter(Settings()).is_whole(text)
@@ -194,12 +202,15 @@ TEXTS = st.one_of(
 
 @given(TEXTS, st.sampled_from(["hmp", "raw", ""]))
 @example('{"a" 1}\n{', "")
+@example("<- {", "")
 def test_is_whole_agrees_with_lines(text: str, mode: str) -> None:
     settings = Settings(hmp=mode == "hmp", raw=mode == "raw")
     whole = InputSplitter(settings).is_whole(text)
     lines = split(text, settings)
     mistakes = [line for line in lines if line.startswith("!") and line not in text.split("\n")]
-    if not whole:
+    if not whole and not mistakes:
+        assert "<- " in text  # lines of a reply are skipped until it is complete
+    elif not whole:
         assert mistakes == lines[-1:]
         assert UNFINISHED in lines[-1]
     elif mistakes:

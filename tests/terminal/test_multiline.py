@@ -266,3 +266,14 @@ def test_long_paste_without_marks_is_one_text(one_qemu: Server) -> None:
         terminal.wait_for("this is a transcript")
         terminal.wait_prompt()
         assert "error" not in terminal.text
+
+
+def test_reply_of_documentation_typed_line_by_line_is_skipped(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address, columns=100) as terminal:
+        terminal.wait_prompt()
+        for line in ('<- { "return": [', '{ "execute": "stop" }', "] }", "query-name"):
+            terminal.line(line)
+        terminal.wait_for('{"return": {}}')
+        terminal.wait_prompt()
+        assert "STOP" not in terminal.text
+        assert terminal.text.count('{"return"') == 1

@@ -194,6 +194,8 @@ def _watched(
     if first.text.startswith("/"):
         names = " and ".join((", ".join((HUMAN, *VIEWS)), _SCREEN))
         raise usage_error(call, f"only server commands, {names} can be watched", first)
+    if context.settings.hmp:
+        return Token(TEXT, call.line[first.start : call.tokens[-1].end], first.start)
     return evaluate_own_command(context, call, first, rest, what="a repeated command")
 
 
