@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..qmp import READY
+from .effects import CloseRedirect
 from .lines import describe_unsent
 
 TYPE_CHECKING = False
@@ -42,6 +43,9 @@ def end_connection(state: SessionState, scheduler: Scheduler, reason: str) -> No
             text = state.place(request, text)
         if unsent:
             text += f"; {_more(unsent) if request is not None else describe_unsent(unsent)}"
+        task = lines.current
+        if task is not None and isinstance(task.blocked_on, CloseRedirect) and not task.actions:
+            state.answers.finish_item()  # only the command that reads its reply still runs
         scheduler.interrupt_all()
         state.failures.report_no_server(f"{text}{_reconnect_hint(state)}")
     for item in own:

@@ -101,3 +101,11 @@ def test_secret_is_not_repeated_in_answer() -> None:
     (answer,) = answers(driver.line("set_password password=hunter2 password=hunter2"))
     assert answer["error"]["class"] == "LineError"
     assert "hunter2" not in str(answer)
+
+
+def test_loss_after_reply_keeps_answer_of_piped_line() -> None:
+    driver = Driver(json_errors=True, probe=False)
+    driver.line("query-name | cat")
+    driver.redirect_opened()
+    assert [effect[0] for effect in driver.bytes(DONE)] == ["reply", "finish"]
+    assert answers(driver.gone()) == [EMPTY]
