@@ -179,6 +179,9 @@ class QomClient:
             for split, listed in zip(splits, lists, strict=True):
                 if not isinstance(listed, CommandError):
                     return split  # the error is about the property
+            for split, listed in zip(splits, lists, strict=True):
+                if isinstance(listed, CommandError) and "ambiguous" in listed.desc:
+                    return split
         return splits[0]
 
     def values(self, path: str, properties: Sequence[QomProperty]) -> dict[str, object]:

@@ -484,7 +484,7 @@ def _unseparated_close(word: Token) -> UnseparatedCloseError:
     return UnseparatedCloseError("a blank must precede )", start=word.end - 1, hint=hint)
 
 
-_NAME_OPENING = "\"'[(<>|&)"
+_NAME_OPENING = "\"'[(<>|&)]}"
 # How much of a long word messages repeat, in characters.
 _MAX_SHOWN = 40
 

@@ -115,6 +115,7 @@ def test_error_is_one_line(machine: Server, words: tuple[str, ...], reason: str)
     [
         ("list", "twin"),
         ("get", "twin.type"),
+        ("get", "twin.a.b"),
         ("get", "twin", "type"),
         ("set", "twin.x", "1"),
         ("tree", "twin"),

@@ -314,6 +314,8 @@ ESCAPE_IT = "in double quotes, write it as a JSON escape, such as \\u0007"
         ('"x" a=1', NOT_A_NAME, 0, 3, LINE_IS),
         (" 'x'", NOT_A_NAME, 1, 4, LINE_IS),
         ("[1]", NOT_A_NAME, 0, 3, LINE_IS),
+        ("}", NOT_A_NAME, 0, 1, LINE_IS),
+        ("] }", NOT_A_NAME, 0, 1, LINE_IS),
         ("<- x", NOT_A_NAME, 0, 2, LINE_IS),
         ("| x", NOT_A_NAME, 0, 1, LINE_IS),
         (
