@@ -268,7 +268,7 @@ def test_long_paste_without_marks_is_one_text(one_qemu: Server) -> None:
         assert "error" not in terminal.text
 
 
-def test_reply_of_documentation_typed_line_by_line_is_skipped(one_qemu: Server) -> None:
+def test_reply_typed_line_by_line_is_skipped(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=100) as terminal:
         terminal.wait_prompt()
         for line in ('<- { "return": [', '{ "execute": "stop" }', "] }", "query-name"):
