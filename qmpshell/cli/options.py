@@ -137,22 +137,25 @@ class FrontCommand(OnceCommand):
         ctx.allow_extra_args = True
         try:
             extra = super().parse_args(ctx, list(args))
-        except click.NoSuchOption as error:
-            from ..language import suggestion_for  # only after mistakes
-
-            is_word = not args[0].startswith("-")
-            hint = suggestion_for(args[0], self.subcommands) if is_word else ""
-            if hint:  # the option is that of a mistyped subcommand
-                text = f"{args[0]!r} is not a subcommand: {hint}"
-                raise click.UsageError(text, ctx) from error
+        except click.NoSuchOption:
+            self._reject_mistyped(ctx, args[0])  # the option may be that of a subcommand
             raise
         if extra and not ctx.resilient_parsing:
+            self._reject_mistyped(ctx, args[0])
             raise click.UsageError(
                 f"Unexpected argument {extra[0]!r}: only one ADDRESS is possible, and a command is"
                 f" given with -c, as in -c {shlex.quote(' '.join(extra))}.",
                 ctx,
             )
         return extra
+
+    def _reject_mistyped(self, ctx: click.Context, word: str) -> None:
+        """Raise click.UsageError if the first word resembles a subcommand."""
+        from ..language import suggestion_for  # only after mistakes
+
+        hint = "" if word.startswith("-") else suggestion_for(word, self.subcommands)
+        if hint:
+            raise click.UsageError(f"{word!r} is not a subcommand: {hint}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand or the command."""

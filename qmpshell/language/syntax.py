@@ -591,7 +591,7 @@ def _not_an_argument(name: Token, tokens: Sequence[Token], position: int) -> Lin
         hint = "expected KEY=VALUE"
     elif following.startswith(("=", ":=")) or (before is not None and not before.text):
         hint = _NO_BLANKS
-    elif text.startswith("--"):
+    elif text.startswith("--") and text.strip("-"):
         hint = f"did you mean {text.lstrip('-')}{'' if '=' in text else '=…'}?"
     elif text.startswith(("=", ":=")):
         hint = _NO_BLANKS

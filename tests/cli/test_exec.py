@@ -125,6 +125,17 @@ def test_exec_accepts_json_and_files(tmp_path: Path) -> None:
         (("--wait-job", "x"), "names no job"),
         (("--wait-event", "a;b", "x"), "is not the name of an event"),
         ((), "Missing argument 'COMMAND'"),
+        (
+            ("x", "--pretty"),
+            "'--pretty' is an option of qmpshell exec: options come before COMMAND; for an argument"
+            " of that name, write pretty=true.\n",
+        ),
+        (("x", "a=1", "--wait-event", "STOP"), "write wait-event=VALUE.\n"),
+        (
+            ("x", "-s", "vm.sock"),
+            "'-s' is an option of qmpshell exec: options come before COMMAND.\n",
+        ),
+        (("{}", "--help"), "'--help' is an option of qmpshell exec"),
     ],
 )
 def test_exec_rejects_other_words_as_usage(words: tuple[str, ...], reason: str) -> None:
@@ -134,7 +145,10 @@ def test_exec_rejects_other_words_as_usage(words: tuple[str, ...], reason: str) 
 
 
 def test_exec_options_end_at_command() -> None:
-    assert sent("x", "--flat", "--timeout=3")["arguments"] == {"flat": True, "timeout": 3}
+    assert sent("x", "--read-only", "--timeout=3")["arguments"] == {
+        "read-only": True,
+        "timeout": 3,
+    }
 
 
 def test_make_line_rejects_words_after_json() -> None:

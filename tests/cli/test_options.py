@@ -134,6 +134,7 @@ def test_given_lists_settings_of_explicit_options(
     [
         (("-f", "a", "--file", "b"), "--file is given twice, but only one can be used."),
         (("evnets", "-s", "a"), "'evnets' is not a subcommand: did you mean events?"),
+        (("exce", "query-status"), "'exce' is not a subcommand: did you mean exec?"),
         (("vm.sock", "-s", "a"), "No such option"),
         (("--timeout", "1", "--timeout=1"), "--timeout is given twice, but only one can be used."),
         (("run", "--log", "a", "--log", "b"), "--log is given twice, but only one can be used."),
