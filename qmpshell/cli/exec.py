@@ -41,7 +41,10 @@ qmpshell exec -s vm.sock --flat query-block"""
 
 @subcommand(
     "exec",
-    params=connection_options("layout", "verbose", "dry_run", "agent", "timeout", "log", "color"),
+    params=connection_options(
+        *("layout", "verbose", "dry_run", "agent", "timeout", "log", "color"),
+        limited="--wait-event, --wait-job and --wait-migration",
+    ),
     epilog=_EPILOG,
     allow_interspersed_args=False,
 )

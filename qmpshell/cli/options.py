@@ -242,9 +242,11 @@ def parse_seconds(text: str) -> float:
     return seconds
 
 
+_TIMEOUT_HELP = "Stop waiting for a reply after this time."
+
 _EPILOG = """ADDRESS is a path, unix:PATH, unix:NAME,abstract=on, HOST:PORT, [::1]:PORT, tcp:HOST:PORT,
-telnet:HOST:PORT, websocket:HOST:PORT, vsock:CID:PORT, a character device such as /dev/pts/3,
-exec:COMMAND or fd:N. QEMU's own strings (unix:vm.sock,server=on,wait=off and socket,path=vm.sock) are
+telnet:HOST:PORT, websocket:HOST:PORT, ws://HOST:PORT, wss://HOST:PORT, vsock:CID:PORT, a character device
+such as /dev/pts/3, exec:COMMAND or fd:N. QEMU's own strings (unix:vm.sock,server=on,wait=off and socket,path=vm.sock) are
 accepted, and so is the name of a target in the settings file. Without one, QMP_SOCKET is read from
 the environment, or with --ga QGA_CLIENT_ADDRESS.
 
@@ -350,7 +352,7 @@ def _events(_context: click.Context, _parameter: click.Parameter, value: str | N
     "--timeout",
     metavar="SECONDS",
     type=parse_seconds,
-    help="Stop waiting for a reply after this time. Also limits waits without -t.",
+    help=f"{_TIMEOUT_HELP} Also limits /wait and similar commands without -t.",
 )
 @click.option(
     "--events",
@@ -404,11 +406,14 @@ def _check_options(options: Mapping[str, Any]) -> None:
 _NOT_FOR_RUN = ("agent", "dry_run", "listen", "help", "version", *_TLS_OPTIONS)
 
 
-def connection_options(*names: str, aliases: Sequence[str] = ("--path",)) -> list[click.Parameter]:
+def connection_options(
+    *names: str, aliases: Sequence[str] = ("--path",), limited: str = ""
+) -> list[click.Parameter]:
     """Return the options of a subcommand for its connection.
 
     They are the ADDRESS, whose option has also these `aliases`, and copies of the shell command's
-    options: those for every connection, and those with these names.
+    options: those for every connection, and those with these names. `limited` names what --timeout
+    limits besides the wait for a reply.
     """
     agent = ", or with --ga $QGA_CLIENT_ADDRESS" if "agent" in names else ""
     address = click.Option(
@@ -417,8 +422,12 @@ def connection_options(*names: str, aliases: Sequence[str] = ("--path",)) -> lis
         shell_complete=complete_address,
         help=f"Connect to ADDRESS; the default is $QMP_SOCKET or $QMP_PATH{agent}.",
     )
-    copied = ("wait", *_TLS_OPTIONS, *names)
-    return [address, *(copy(option) for option in shell_command.params if option.name in copied)]
+    names = ("wait", *_TLS_OPTIONS, *names)
+    copied = [copy(option) for option in shell_command.params if option.name in names]
+    for option in copied:
+        if isinstance(option, click.Option) and option.name == "timeout":
+            option.help = _TIMEOUT_HELP + (f" Also limits {limited}." if limited else "")
+    return [address, *copied]
 
 
 def open_connection(

@@ -148,8 +148,8 @@ def get_command(words: Sequence[str], as_json: bool, **options: Any) -> RunSubco
     params=qom_options(),
     options_metavar="[OPTIONS] PATH.PROPERTY VALUE | PATH PROPERTY VALUE | PATH.PROPERTY:=JSON",
     context_settings={**CONTEXT, "ignore_unknown_options": True},
-    epilog=f"""VALUE is read by the type of the property: on, 64k or 0x10, an enum value, text. With :=, which
-can also be a word of its own in place of a blank, it is JSON.
+    epilog=f"""VALUE is read by the type of the property: on, 64k or 0x10, an enum value, text. PATH.PROPERTY:=JSON, or
+:= as a separate word, sends JSON.
 
 {_examples("qmpshell qom set -s vm.sock io0.poll-max-ns 64k", "qmpshell qom set -s vm.sock io0.poll-max-ns:=5")}""",
 )
@@ -212,9 +212,9 @@ def _typed(client: QomClient, path: str, name: str, text: str) -> object:
     return text  # the server explains what is wrong
 
 
-_TREE_EPILOG = """Without an option, only objects and their types are shown. GLOB is a name with wildcards. What a
-filter leaves out is shown only above something that it selects. Filters apply to properties too, if -t, -v or -l shows them. A
-property that cannot be read is shown with the reason.
+_TREE_EPILOG = """Without an option, only objects and their types are shown. GLOB is a name with wildcards.
+Objects that do not match are shown only if something below them matches. Filters apply to properties too, if
+-t, -v or -l shows them. A property that cannot be read is shown with the reason.
 
 \b
 qmpshell qom tree -s vm.sock -d 2

@@ -221,6 +221,11 @@ def test_help_of_keys_lists_every_key() -> None:
     assert all(key in text and what in " ".join(text.split()) for key, what in KEY_BINDINGS)
 
 
+def test_help_of_keys_lists_key_once() -> None:
+    keys = [key for names, _ in KEY_BINDINGS for key in names.split(", ")]
+    assert sorted(keys) == sorted(set(keys))
+
+
 def test_help_waits_for_schema_in_order() -> None:
     driver = Driver()
     assert driver.line("/help stop; cont; /help") == [ASKED]

@@ -881,7 +881,7 @@ def test_status_shows_server_and_capabilities() -> None:
     assert driver.line("/status") == [
         (
             "tell",
-            "vm.sock: connected\nserver: QEMU 7.2.22\ncapabilities: oob\nunclaimed events: 1",
+            "vm.sock: connected\nserver: QEMU 7.2.22\ncapabilities: oob\nevents that no /wait has returned: 1",
         )
     ]
     assert driver.status == OK
@@ -889,7 +889,7 @@ def test_status_shows_server_and_capabilities() -> None:
 
 def test_status_without_negotiation_shows_no_server() -> None:
     assert Driver(negotiate=False).line("/status") == [
-        ("tell", "vm.sock: connected\ncapabilities: none\nunclaimed events: 0")
+        ("tell", "vm.sock: connected\ncapabilities: none\nevents that no /wait has returned: 0")
     ]
 
 

@@ -254,7 +254,7 @@ def run_status(context: CommandContext) -> None:
         lines.append(f"VM state: {escape(state.vm.state.status)}")
     if not context.settings.agent:
         lines.append(f"capabilities: {', '.join(sorted(protocol.capabilities)) or 'none'}")
-        lines.append(f"unclaimed events: {state.events.unclaimed_count}")
+        lines.append(f"events that no /wait has returned: {state.events.unclaimed_count}")
     request = state.sender.table.oldest_user_request
     if request is not None:
         lines.append(f"waiting for the reply to {request.label}")
