@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from fnmatch import fnmatchcase
@@ -10,7 +9,8 @@ from typing import Any
 
 import click
 
-from ..qmp import parse_property, split_property
+from ..language import read_json
+from ..qmp import JsonError, parse_property, split_property
 from ..record import Record
 from ..render import PLAIN, escape, plain_text_of
 from ..render.views.graph import TreeNode, ascii_lines, draw_tree
@@ -199,9 +199,9 @@ def _split_words(words: Sequence[str]) -> tuple[Sequence[str], str, bool]:
 
 def _parse_json(text: str) -> object:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"the value is not JSON: {error}") from error
+        return read_json(text)
+    except JsonError as error:
+        raise click.UsageError(f"the value is not JSON: {error}.") from error
 
 
 def _typed(client: QomClient, path: str, name: str, text: str) -> object:

@@ -480,7 +480,7 @@ def _not_an_action(first: Token) -> LineError:
 
 
 def _unseparated_close(word: Token) -> UnseparatedCloseError:
-    hint = "to send it, quote the whole value" if word.kind == t.VALUE else ""
+    hint = "to send ) as part of the value, quote the value" if word.kind == t.VALUE else ""
     return UnseparatedCloseError("a blank must precede )", start=word.end - 1, hint=hint)
 
 

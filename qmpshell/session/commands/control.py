@@ -181,7 +181,7 @@ def _without_arguments(run: Callable[[CommandContext], Steps | None]) -> Run:
 
     def checked(context: CommandContext, call: ShellCommand) -> Steps | None:
         if command_words(call):
-            raise usage_error(call, "it has no arguments", call.tokens[0])
+            raise usage_error(call, f"{call.name} takes no arguments", call.tokens[0])
         return run(context)
 
     return checked
