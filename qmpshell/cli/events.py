@@ -64,7 +64,9 @@ class _Filter:
         try:
             self._expressions = [re.compile(pattern) for pattern in patterns if regex]
         except re.error as error:
-            raise click.UsageError(f"{error.pattern!r}: {error}") from error
+            raise click.UsageError(
+                f"{error.pattern!r} is not a regular expression: {error}."
+            ) from error
         line = make_line("events", members)
         name, *tokens = tokenize(line)
         try:

@@ -41,7 +41,10 @@ qmpshell exec -s vm.sock --flat query-block"""
 
 @subcommand(
     "exec",
-    params=connection_options("layout", "verbose", "dry_run", "agent", "timeout", "log", "color"),
+    params=connection_options(
+        *("layout", "verbose", "dry_run", "agent", "timeout", "log", "color"),
+        limited="--wait-event, --wait-job and --wait-migration",
+    ),
     epilog=_EPILOG,
     allow_interspersed_args=False,
 )
@@ -82,6 +85,7 @@ def command(
     **options: Any,
 ) -> Invocation:
     """Run one command and print its result."""
+    _reject_options(words)
     lines = [("exec", make_line(name, words))]
     if wait_event is not None:
         event = " ".join(_event_words(wait_event))
@@ -103,6 +107,22 @@ def command(
         commands=tuple(line for _, line in lines),
         command_names=tuple(source for source, _ in lines),
     )
+
+
+def _reject_options(words: Sequence[str]) -> None:
+    """Raise click.UsageError for a word after COMMAND that is an option of this subcommand."""
+    context = click.get_current_context()
+    for parameter in command.get_params(context):
+        if not isinstance(parameter, click.Option):
+            continue
+        for word in words:
+            if word not in parameter.opts:
+                continue
+            text = f"{word!r} is an option of qmpshell exec: options come before COMMAND"
+            if word.startswith("--"):
+                value = "true" if parameter.is_flag else "VALUE"
+                text += f"; for an argument of that name, write {word[2:]}={value}"
+            raise click.UsageError(f"{text}.", context)
 
 
 def make_line(name: str, words: Sequence[str]) -> str:

@@ -42,7 +42,8 @@ _UNLIMITED = 1 << 30  # columns
 
 _EPILOG = """Without NAME, a summary is printed: version, status, CPUs, memory, disks, network, chardevs,
 jobs, migration. Names are those of the human monitor (info block); the data comes from QMP. Options precede
-NAME. Exit status: 0 success, 1 the server has no such data, 2 usage error, 3 no connection or connection lost.
+NAME. Words after NAME belong to the view: block -v adds the images. Exit status: 0 success, 1 the server has
+no such view, 2 usage error, 3 no connection or connection lost.
 
 \b
 qmpshell info -s vm.sock
@@ -76,7 +77,7 @@ def _complete(context: click.Context, _parameter: click.Parameter, typed: str) -
     shell_complete=_complete,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the data as JSON.")
-@click.option("--list", "lists", is_flag=True, help="List the names that the server can answer.")
+@click.option("--list", "lists", is_flag=True, help="List the views that the server can show.")
 def command(words: Sequence[str], as_json: bool, lists: bool, **options: Any) -> RunSubcommand:
     """Describe the machine, or show a view such as block or pci."""
     if lists and words:
@@ -118,7 +119,7 @@ class _Server:
         self._asked: list[tuple[Ask, Any]] = []
 
     def available(self) -> list[tuple[str, View]]:
-        """Return the names that the server can answer."""
+        """Return the views that the server can show, by name."""
         try:
             schema = Schema(self._connection.execute("query-qmp-schema"))
         except CommandError:

@@ -137,22 +137,25 @@ class FrontCommand(OnceCommand):
         ctx.allow_extra_args = True
         try:
             extra = super().parse_args(ctx, list(args))
-        except click.NoSuchOption as error:
-            from ..language import suggestion_for  # only after mistakes
-
-            is_word = not args[0].startswith("-")
-            hint = suggestion_for(args[0], self.subcommands) if is_word else ""
-            if hint:  # the option is that of a mistyped subcommand
-                text = f"{args[0]!r} is not a subcommand: {hint}"
-                raise click.UsageError(text, ctx) from error
+        except click.NoSuchOption:
+            self._reject_mistyped(ctx, args[0])  # the option may be that of a subcommand
             raise
         if extra and not ctx.resilient_parsing:
+            self._reject_mistyped(ctx, args[0])
             raise click.UsageError(
                 f"Unexpected argument {extra[0]!r}: only one ADDRESS is possible, and a command is"
                 f" given with -c, as in -c {shlex.quote(' '.join(extra))}.",
                 ctx,
             )
         return extra
+
+    def _reject_mistyped(self, ctx: click.Context, word: str) -> None:
+        """Raise click.UsageError if the first word resembles a subcommand."""
+        from ..language import suggestion_for  # only after mistakes
+
+        hint = "" if word.startswith("-") else suggestion_for(word, self.subcommands)
+        if hint:
+            raise click.UsageError(f"{word!r} is not a subcommand: {hint}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand or the command."""
@@ -239,9 +242,11 @@ def parse_seconds(text: str) -> float:
     return seconds
 
 
+_TIMEOUT_HELP = "Stop waiting for a reply after this time."
+
 _EPILOG = """ADDRESS is a path, unix:PATH, unix:NAME,abstract=on, HOST:PORT, [::1]:PORT, tcp:HOST:PORT,
-telnet:HOST:PORT, websocket:HOST:PORT, vsock:CID:PORT, a character device such as /dev/pts/3,
-exec:COMMAND or fd:N. QEMU's own strings (unix:vm.sock,server=on,wait=off and socket,path=vm.sock) are
+telnet:HOST:PORT, websocket:HOST:PORT, ws://HOST:PORT, wss://HOST:PORT, vsock:CID:PORT, a character device
+such as /dev/pts/3, exec:COMMAND or fd:N. QEMU's own strings (unix:vm.sock,server=on,wait=off and socket,path=vm.sock) are
 accepted, and so is the name of a target in the settings file. Without one, QMP_SOCKET is read from
 the environment, or with --ga QGA_CLIENT_ADDRESS.
 
@@ -347,7 +352,7 @@ def _events(_context: click.Context, _parameter: click.Parameter, value: str | N
     "--timeout",
     metavar="SECONDS",
     type=parse_seconds,
-    help="Stop waiting for a reply after this time. Also limits waits without -t.",
+    help=f"{_TIMEOUT_HELP} Also limits /wait and similar commands without -t.",
 )
 @click.option(
     "--events",
@@ -401,11 +406,14 @@ def _check_options(options: Mapping[str, Any]) -> None:
 _NOT_FOR_RUN = ("agent", "dry_run", "listen", "help", "version", *_TLS_OPTIONS)
 
 
-def connection_options(*names: str, aliases: Sequence[str] = ("--path",)) -> list[click.Parameter]:
+def connection_options(
+    *names: str, aliases: Sequence[str] = ("--path",), limited: str = ""
+) -> list[click.Parameter]:
     """Return the options of a subcommand for its connection.
 
     They are the ADDRESS, whose option has also these `aliases`, and copies of the shell command's
-    options: those for every connection, and those with these names.
+    options: those for every connection, and those with these names. `limited` names what --timeout
+    limits besides the wait for a reply.
     """
     agent = ", or with --ga $QGA_CLIENT_ADDRESS" if "agent" in names else ""
     address = click.Option(
@@ -414,8 +422,12 @@ def connection_options(*names: str, aliases: Sequence[str] = ("--path",)) -> lis
         shell_complete=complete_address,
         help=f"Connect to ADDRESS; the default is $QMP_SOCKET or $QMP_PATH{agent}.",
     )
-    copied = ("wait", *_TLS_OPTIONS, *names)
-    return [address, *(copy(option) for option in shell_command.params if option.name in copied)]
+    names = ("wait", *_TLS_OPTIONS, *names)
+    copied = [copy(option) for option in shell_command.params if option.name in names]
+    for option in copied:
+        if isinstance(option, click.Option) and option.name == "timeout":
+            option.help = _TIMEOUT_HELP + (f" Also limits {limited}." if limited else "")
+    return [address, *copied]
 
 
 def open_connection(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from fnmatch import fnmatchcase
@@ -10,7 +9,8 @@ from typing import Any
 
 import click
 
-from ..qmp import parse_property, split_property
+from ..language import read_json
+from ..qmp import JsonError, parse_property, split_property
 from ..record import Record
 from ..render import PLAIN, escape, plain_text_of
 from ..render.views.graph import TreeNode, ascii_lines, draw_tree
@@ -148,8 +148,8 @@ def get_command(words: Sequence[str], as_json: bool, **options: Any) -> RunSubco
     params=qom_options(),
     options_metavar="[OPTIONS] PATH.PROPERTY VALUE | PATH PROPERTY VALUE | PATH.PROPERTY:=JSON",
     context_settings={**CONTEXT, "ignore_unknown_options": True},
-    epilog=f"""VALUE is read by the type of the property: on, 64k or 0x10, an enum value, text. With :=, which
-can also be a word of its own in place of a blank, it is JSON.
+    epilog=f"""VALUE is read by the type of the property: on, 64k or 0x10, an enum value, text. PATH.PROPERTY:=JSON, or
+:= as a separate word, sends JSON.
 
 {_examples("qmpshell qom set -s vm.sock io0.poll-max-ns 64k", "qmpshell qom set -s vm.sock io0.poll-max-ns:=5")}""",
 )
@@ -199,9 +199,9 @@ def _split_words(words: Sequence[str]) -> tuple[Sequence[str], str, bool]:
 
 def _parse_json(text: str) -> object:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"the value is not JSON: {error}") from error
+        return read_json(text)
+    except JsonError as error:
+        raise click.UsageError(f"the value is not JSON: {error}.") from error
 
 
 def _typed(client: QomClient, path: str, name: str, text: str) -> object:
@@ -212,9 +212,9 @@ def _typed(client: QomClient, path: str, name: str, text: str) -> object:
     return text  # the server explains what is wrong
 
 
-_TREE_EPILOG = """Without an option, only objects and their types are shown. GLOB is a name with wildcards. What a
-filter leaves out is shown only above something that it selects. Filters apply to properties too, if -t, -v or -l shows them. A
-property that cannot be read is shown with the reason.
+_TREE_EPILOG = """Without an option, only objects and their types are shown. GLOB is a name with wildcards.
+Objects that do not match are shown only if something below them matches. Filters apply to properties too, if
+-t, -v or -l shows them. A property that cannot be read is shown with the reason.
 
 \b
 qmpshell qom tree -s vm.sock -d 2

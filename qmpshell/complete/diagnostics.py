@@ -157,7 +157,7 @@ class Diagnostics:
         for name in given.members:
             if name not in ENVELOPE_MEMBERS:
                 guess = self._sources.guess(name, ENVELOPE_MEMBERS, "envelope")
-                self.wrong.append(f"a command in JSON has no {name[:LONG]}{guess}")
+                self.wrong.append(f"a command in JSON has no member '{name[:LONG]}'{guess}")
         for name in EXECUTE:
             one = given.members.get(name)
             if one is not None and one.form != STRING and not one.holds(self._cursor):
@@ -277,7 +277,8 @@ class Diagnostics:
         of = f"{self._call.name} {'.'.join(path)}".rstrip()
         # The names of a type depend on its discriminator.
         guess = self._sources.guess(name, names, f"{where}:{len(names)}")
-        return f"{of} has no {name[:LONG]}{guess}"
+        kind = "member" if path or self._call.sort == EVENT else "argument"
+        return f"{of} has no {kind} '{name[:LONG]}'{guess}"
 
     def _value(self, given: Value, type_name: str, path: tuple[str, ...]) -> None:
         if len(path) > _MAX_DEPTH or given.form == OPAQUE:

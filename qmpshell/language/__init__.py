@@ -37,6 +37,6 @@ else:
                 "BLANKS HUMAN KEY NAME OBJECT PIPE QUOTED SHELL_COMMAND TEXT VALUE VIEWS WORD Token"
                 " shell_command_name tokenize"
             ),
-            "values": "Argument JsonLeaf JsonTree Value no_members unquoted",
+            "values": "Argument JsonLeaf JsonTree Value no_members read_json unquoted",
         },
     )

@@ -524,7 +524,7 @@ class _Evaluator:
             reason, position = "not UTF-8", 0
         except JsonError as error:
             reason, position = error.reason, error.position
-        raise token.error(f"{token.text[1:]}: offset {position}: {reason}")
+        raise token.error(f"{token.text[1:]} is not JSON: offset {position}: {reason}")
 
     def _untyped_value(self, argument: Argument) -> object:
         """Return a value of unknown type: quoted text, JSON or Python in brackets, the rest by appearance."""

@@ -480,7 +480,7 @@ def _not_an_action(first: Token) -> LineError:
 
 
 def _unseparated_close(word: Token) -> UnseparatedCloseError:
-    hint = "to send it, quote the whole value" if word.kind == t.VALUE else ""
+    hint = "to send ) as part of the value, quote the value" if word.kind == t.VALUE else ""
     return UnseparatedCloseError("a blank must precede )", start=word.end - 1, hint=hint)
 
 
@@ -591,7 +591,7 @@ def _not_an_argument(name: Token, tokens: Sequence[Token], position: int) -> Lin
         hint = "expected KEY=VALUE"
     elif following.startswith(("=", ":=")) or (before is not None and not before.text):
         hint = _NO_BLANKS
-    elif text.startswith("--"):
+    elif text.startswith("--") and text.strip("-"):
         hint = f"did you mean {text.lstrip('-')}{'' if '=' in text else '=…'}?"
     elif text.startswith(("=", ":=")):
         hint = _NO_BLANKS

@@ -201,7 +201,8 @@ class Arguments:
             page.blocks += [*map(self._row, shown), *map(self._property, properties)]
             return page.blocks
         own = " of its own" if self._name == DEVICE_ADD else ""
-        return [Paragraph([(WARNING, f"{self._name} has no {self._noun} {key}{own}.")])]
+        kind = "argument" if self._noun == "argument" else "member"
+        return [Paragraph([(WARNING, f"{self._name} has no {kind} '{key}'{own}.")])]
 
     def _at(self, parts: list[str]) -> list[_Place]:
         """Return the places that a path may lead to, depending on open choices."""
@@ -469,7 +470,8 @@ class HelpPages:
         found = [member for member in self._members_of(entry, 0) if member.name.startswith(key)]
         found = [item for item in found if item.name == key][:1] or found
         if not found:
-            return [Paragraph([(WARNING, f"{entry.name} has no {key}.")])]
+            kind = "argument" if entry.kind == COMMAND else "member"
+            return [Paragraph([(WARNING, f"{entry.name} has no {kind} '{key}'.")])]
         title = Heading([(PLAIN, f"Of {entry.name}")])
         return [title, *(_manual_row(item) for item in found)]
 

@@ -180,7 +180,7 @@ def make_command_line(
     if not arguments:
         arguments = default_machine(_architecture_of(program) or architecture)
         ports = ", free ports port0 and port1" if "-device" in arguments else ""
-        note = f"A small paused machine: block nodes disk0 and disk1{ports}."
+        note = f"A small paused VM: block nodes disk0 and disk1{ports}."
     return QemuCommandLine(program, own, arguments, note=note, wrapper=wrapper)
 
 

@@ -299,7 +299,7 @@ class Session:
                 return
             # A server that exits may cut off a long reply that the user has not asked for.
             if not self.state.sender.table.oldest_is_background:
-                self._outbox.emit(ShowUnexpected(item, "cut off"))
+                self._outbox.emit(ShowUnexpected(item, "incomplete message"))
 
     def _on_item(self, item: Item) -> None:
         if isinstance(item, Reply):
@@ -307,7 +307,7 @@ class Session:
         elif isinstance(item, NotQmp):
             self.state.abandon_connection(self.connection.explain_not_server(item.raw))
         elif isinstance(item, Malformed):
-            self._outbox.emit(ShowUnexpected(item, "unreadable"))
+            self._outbox.emit(ShowUnexpected(item, "not a JSON object"))
         else:
             self.state.message_logger.received(item)
             if isinstance(item, Event):

@@ -222,7 +222,7 @@ _OFF = ("off", "no", "false", "n")
 
 def _unix(text: str) -> UnixAddress:
     path, *options = split_commas(text)
-    given = _read_options(options, _UNIX_OPTIONS)
+    given = _read_options(options, _UNIX_OPTIONS, f"unix:{text}")
     if not path:
         raise AddressError("unix: needs a path, as in unix:/run/vm.sock")
     return _unix_with(path, given)
@@ -259,11 +259,14 @@ def read_option(part: str) -> tuple[str, str]:
     return (name[2:], "off") if is_negated else (name, "on")
 
 
-def _read_options(options: Iterable[str], known: tuple[str, ...]) -> dict[str, str]:
+def _read_options(options: Iterable[str], known: tuple[str, ...], address: str) -> dict[str, str]:
     given: dict[str, str] = {}
     for name, value in map(read_option, options):
         if name not in known:
-            raise AddressError(f"unknown option {name!r} in the address{_near(name, known)}")
+            hint = _near(name, known)
+            if not hint and "abstract" in known:
+                hint = "; write ,, for a comma in the path"
+            raise AddressError(f"{address}: unknown option {name!r}{hint}")
         if name in _SWITCHES and value not in (*_ON, *_OFF):
             raise AddressError(f"{name}={value} in the address: expected on or off")
         given[name] = value
@@ -321,7 +324,7 @@ def _chardev(text: str) -> Address:
     """Parse the value of QEMU's option -chardev."""
     _, *options = split_commas(text)
     known = tuple(dict.fromkeys((*_UNIX_OPTIONS, *_TCP_OPTIONS, *_CHARDEV_OPTIONS, "fd", "tight")))
-    given = _read_options(options, known)
+    given = _read_options(options, known, text)
     if given.get("path"):
         if "tls-creds" in given:
             raise AddressError("tls-creds in the address: only a TCP connection can use TLS")
@@ -338,7 +341,7 @@ def _tcp(text: str, whole: str) -> TcpAddress:
     if "@" in text:  # not repeated, because it may be a password
         raise AddressError("an address has no user name or password: write HOST:PORT")
     place, *options = split_commas(text)
-    return _tcp_with(place.removesuffix("/"), whole, _read_options(options, _TCP_OPTIONS))
+    return _tcp_with(place.removesuffix("/"), whole, _read_options(options, _TCP_OPTIONS, whole))
 
 
 def _tcp_with(text: str, whole: str, given: Mapping[str, str]) -> TcpAddress:

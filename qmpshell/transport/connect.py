@@ -105,17 +105,27 @@ def connect_with_retries(
                         f"{address}: gave up after {waited:.{int(waited < 1)}f} s"
                     ) from error
                 text = _explain_busy(address) if error.busy else ""
-                tried = f" (tried for {wait:g} s)" if wait and error.retriable else ""
+                tried = f"tried for {wait:g} s" if wait and error.retriable else ""
                 if not text and not tried:
                     raise
-                raise ConnectError(
-                    f"{text or error}{tried}", retriable=error.retriable, busy=error.busy
-                ) from error
+                text = _with_note(text or str(error), tried)
+                raise ConnectError(text, retriable=error.retriable, busy=error.busy) from error
             if error.busy and notice is not None and not noticed and waited >= _BUSY_NOTICE:
                 noticed = True
                 notice(_explain_busy(address) or str(error))
             sleep(min(pause, patience - waited))
             pause = min(2 * pause, longest)
+
+
+def _with_note(text: str, note: str) -> str:
+    """Return the text with a note in parentheses, which a question in parentheses at its end contains too.
+
+    >>> _with_note("refused", "tried for 2 s"), _with_note("refused (is it up?)", "tried for 2 s")
+    ('refused (tried for 2 s)', 'refused (is it up?; tried for 2 s)')
+    """
+    if not note:
+        return text
+    return f"{text[:-1]}; {note})" if text.endswith("?)") else f"{text} ({note})"
 
 
 def _await_start(stream: Stream, address: Address, seconds: float) -> None:

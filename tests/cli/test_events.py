@@ -128,7 +128,7 @@ def test_events_timestamp_none_removes_time(machine: Machine) -> None:
     [
         (("STOPP",), "did you mean STOP?"),
         (("stop",), "stop"),
-        (("--regex", "("), "'('"),
+        (("--regex", "("), "'(' is not a regular expression: missing )"),
         (("STOP", "x=1"), "x"),
         (("--count", "0"), "--count"),
     ],

@@ -64,8 +64,11 @@ def test_exec_error_reply_fails_on_stderr(one_qemu: Server) -> None:
     ("words", "hint"),
     [
         (("query-statuss",), "did you mean query-status?"),
-        (("block_resize", "device=x", "sizze=1"), "block_resize has no sizze: did you mean size?"),
-        (("device_add", "drver=e1000"), "device_add has no drver: did you mean driver?"),
+        (
+            ("block_resize", "device=x", "sizze=1"),
+            "block_resize has no argument 'sizze': did you mean size?",
+        ),
+        (("device_add", "drver=e1000"), "device_add has no argument 'drver': did you mean driver?"),
         (("savevm", "x"), "use /hmp savevm x"),
     ],
     ids=str,
@@ -125,6 +128,17 @@ def test_exec_accepts_json_and_files(tmp_path: Path) -> None:
         (("--wait-job", "x"), "names no job"),
         (("--wait-event", "a;b", "x"), "is not the name of an event"),
         ((), "Missing argument 'COMMAND'"),
+        (
+            ("x", "--pretty"),
+            "'--pretty' is an option of qmpshell exec: options come before COMMAND; for an argument"
+            " of that name, write pretty=true.\n",
+        ),
+        (("x", "a=1", "--wait-event", "STOP"), "write wait-event=VALUE.\n"),
+        (
+            ("x", "-s", "vm.sock"),
+            "'-s' is an option of qmpshell exec: options come before COMMAND.\n",
+        ),
+        (("{}", "--help"), "'--help' is an option of qmpshell exec"),
     ],
 )
 def test_exec_rejects_other_words_as_usage(words: tuple[str, ...], reason: str) -> None:
@@ -134,7 +148,10 @@ def test_exec_rejects_other_words_as_usage(words: tuple[str, ...], reason: str) 
 
 
 def test_exec_options_end_at_command() -> None:
-    assert sent("x", "--flat", "--timeout=3")["arguments"] == {"flat": True, "timeout": 3}
+    assert sent("x", "--read-only", "--timeout=3")["arguments"] == {
+        "read-only": True,
+        "timeout": 3,
+    }
 
 
 def test_make_line_rejects_words_after_json() -> None:
@@ -195,7 +212,10 @@ def test_wait_event_fails_at_its_timeout(one_qemu: Server) -> None:
 
 
 def test_mistyped_event_is_reported_before_the_command(one_qemu: Server) -> None:
-    mistakes = {"RESUM": "the server has no event 'RESUM'", "RESUME,a=1": "RESUME has no a"}
+    mistakes = {
+        "RESUM": "the server has no event 'RESUM'",
+        "RESUME,a=1": "RESUME has no member 'a'",
+    }
     for event, text in mistakes.items():
         result = execute(one_qemu, "--wait-event", event, "cont")
         assert (result.status, result.out) == (1, "")

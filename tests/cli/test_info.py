@@ -127,7 +127,7 @@ def test_info_list_names_views_of_server(one_machine: Server) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("blok",), "this server has no data for info blok; did you mean block?"),
+        (("blok",), "this server has no view 'blok'; did you mean block?"),
         (("uuid", "x"), "uuid has no argument 'x'; usage: info uuid"),
         (("balloon",), "No balloon device has been activated"),
     ],

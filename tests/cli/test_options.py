@@ -130,10 +130,31 @@ def test_given_lists_settings_of_explicit_options(
 
 
 @pytest.mark.parametrize(
+    ("words", "limited"),
+    [
+        ((), "/wait and similar commands without -t."),
+        (("run",), "/wait and similar commands without -t."),
+        (("exec",), "--wait-event, --wait-job and --wait-migration."),
+        (("info",), ""),
+        (("qom", "tree"), ""),
+        (("qom", "set"), ""),
+    ],
+)
+def test_timeout_help_names_limited_waits(
+    words: tuple[str, ...], limited: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parse_arguments((*words, "--help"))
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Stop waiting for a reply after this time." in text
+    assert ("Also limits" in text, limited in text) == (limited != "", True)
+
+
+@pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (("-f", "a", "--file", "b"), "--file is given twice, but only one can be used."),
         (("evnets", "-s", "a"), "'evnets' is not a subcommand: did you mean events?"),
+        (("exce", "query-status"), "'exce' is not a subcommand: did you mean exec?"),
         (("vm.sock", "-s", "a"), "No such option"),
         (("--timeout", "1", "--timeout=1"), "--timeout is given twice, but only one can be used."),
         (("run", "--log", "a", "--log", "b"), "--log is given twice, but only one can be used."),

@@ -215,6 +215,12 @@ def test_other_words_are_usage_errors(one_qemu: Server, words: tuple[str, ...]) 
     assert (result.status, result.out) == (2, "")
 
 
+def test_qom_set_names_mistake_in_json() -> None:
+    result = run("qom", "set", "-s", "/nowhere", "a.b:=x")
+    assert result.status == 2
+    assert "the value is not JSON: expected a value, not 'x' at offset 0." in result.err
+
+
 def test_help_lists_each_command() -> None:
     result = run("qom", "--help")
     assert result.status == 0

@@ -130,7 +130,7 @@ def test_missing_schema_gives_no_signature() -> None:
         ("/wait 'JOB_*,STPO' ", ["the server has no event 'STPO': did you mean STOP?"]),
         ("transaction( abrot ", ["the server has no action of a transaction 'abrot': "
                                  "did you mean abort?"]),
-        ("block-stream device=x devcie=y ", ["block-stream has no devcie: did you mean device?"]),
+        ("block-stream device=x devcie=y ", ["block-stream has no argument 'devcie': did you mean device?"]),
         ("block-stream device=x devcie", []),
         ("block-stream device=x speed=fast ", [
             "speed takes a whole number, such as 5, 0x1f or 64k, not 'fast'"
@@ -162,14 +162,14 @@ def test_missing_schema_gives_no_signature() -> None:
         ("transaction( block-dirty-bitmap-add node=x ", ["missing: name"]),
         ("transaction( abort ) properties.completion-mode=grouped ", []),
         ("drive-backup ", ["drive-backup is deprecated"]),
-        ("device_add driver=e1000 nonesuch=1 ", ["device_add has no nonesuch"]),
+        ("device_add driver=e1000 nonesuch=1 ", ["device_add has no argument 'nonesuch'"]),
         ("device_add driver=e1000 disable-modrn=1 ", [
-            "device_add has no disable-modrn: did you mean disable-modern?"]),
+            "device_add has no argument 'disable-modrn': did you mean disable-modern?"]),
         ("device_add id=x ", ["missing: driver"]),
         ("object-add qom-type=secret id=x data=@? ", []),
         ("guest-exec arg.0=x ", ["missing: path"]),
         ("/type naïve ", ["a US keyboard has no key for ï; /key presses keys by name"]),
-        ("/screen a b ", ["one name is enough; quote a name that contains blanks; usage: /screen [-v] [FILE]"]),
+        ("/screen a b ", ["/screen takes one FILE; quote it if it contains blanks; usage: /screen [-v] [FILE]"]),
     ],
 )  # fmt: skip
 def test_line_errors_give_warnings(server: str, line: str, warnings: list[str]) -> None:
@@ -349,8 +349,8 @@ def test_invalid_enum_value_suggests_valid_values(
         ("foo ; foo ; stop ", ["the server has no command 'foo'"]),
         ("(QEMU) block-stream ; stop ", ["block-stream: missing: device"]),
         ('{"execute":"stop","argument":{}}', [
-            "a command in JSON has no argument: did you mean arguments?"]),
-        ('{"execute":"stop","bla":3}', ["a command in JSON has no bla"]),
+            "a command in JSON has no member 'argument': did you mean arguments?"]),
+        ('{"execute":"stop","bla":3}', ["a command in JSON has no member 'bla'"]),
         ('{"execute":"stop","bla', []),
         ('{"execute":5}', ["execute must be text, in quotes"]),
         ('{"execute":"stop","arguments":[1]}', ["arguments takes {…}"]),

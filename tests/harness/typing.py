@@ -37,5 +37,5 @@ def wait_known(terminal: Terminal) -> None:
 def wait_schema(terminal: Terminal) -> None:
     """Wait at an empty prompt until the server's schema is known."""
     terminal.type("quit x=1")
-    terminal.wait_toolbar("quit has no x")
+    terminal.wait_toolbar("quit has no argument 'x'")
     clear(terminal)

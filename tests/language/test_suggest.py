@@ -284,13 +284,13 @@ def driver_with_schema(*, interactive: bool = False) -> Driver:
 
 
 MISTYPED = [
-    ("resize id=5 sizze=1", "resize has no sizze: did you mean size?"),
-    ("resize id=5 hwo=fast", "resize has no hwo: did you mean how?"),
+    ("resize id=5 sizze=1", "resize has no argument 'sizze': did you mean size?"),
+    ("resize id=5 hwo=fast", "resize has no argument 'hwo': did you mean how?"),
     ("resize id=5 how=fsat", "how takes fast|slow, not 'fsat': did you mean fast?"),
-    ("blockdev-add drver=null-co", "blockdev-add has no drver: did you mean driver?"),
+    ("blockdev-add drver=null-co", "blockdev-add has no argument 'drver': did you mean driver?"),
     (
         "blockdev-add driver=raw node-name=a file.driver=null-co file.node_name=b",
-        "blockdev-add file has no node_name: did you mean node-name?",
+        "blockdev-add file has no member 'node_name': did you mean node-name?",
     ),
 ]
 
@@ -318,7 +318,7 @@ def test_argument_hint_queries_unknown_schema() -> None:
     asked = driver.bytes(error("Parameter 'node_name' is unexpected"))[1:]
     assert asked == [own_question(1, "query-qmp-schema")]
     assert driver.bytes(reply(SCHEMA, 1)) == [
-        hint("blockdev-add has no node_name: did you mean node-name?"),
+        hint("blockdev-add has no argument 'node_name': did you mean node-name?"),
         sent('{"execute": "stop"}'),
     ]
 

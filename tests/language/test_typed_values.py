@@ -762,11 +762,11 @@ ELEMENTS = "takes members, as in KEY.0=VALUE, or […], not "
         (TEXT + "@", "the name of a file must follow @", "@", QUOTE),
         (
             "device_del id:=@text",
-            "text: offset 1: expected a value, not 'a'",
+            "text is not JSON: offset 1: expected a value, not 'a'",
             "@text",
             "",
         ),
-        ("device_del id:=@latin", "latin: offset 0: not UTF-8", "@latin", ""),
+        ("device_del id:=@latin", "latin is not JSON: offset 0: not UTF-8", "@latin", ""),
         (
             TEXT + "@?",
             "there is no terminal to ask at",

@@ -77,13 +77,13 @@ def test_dry_run_warns_about_rejected_arguments(qemu: Server) -> None:
     assert len(messages(result)) == 7
     warnings = result.err.splitlines()
     assert warnings[:2] == [
-        "stdin:1:1: warning: block-stream has no devcie: did you mean device?",
+        "stdin:1:1: warning: block-stream has no argument 'devcie': did you mean device?",
         "stdin:1:1: warning: block-stream: missing: device",
     ]
     assert warnings[2].startswith("stdin:2:1: warning: blockdev-add: driver takes one of ")
     assert warnings[2].endswith(" values, not 'nul'")
     assert warnings[3:] == [
-        "stdin:3:7: warning: block-job-cancel has no forse: did you mean force?",
+        "stdin:3:7: warning: block-job-cancel has no argument 'forse': did you mean force?",
         "stdin:4:1: warning: the server has no command 'quary-name': did you mean query-name?",
         "stdin:5:14: warning: block-dirty-bitmap-add: missing: name",
     ]
@@ -103,8 +103,8 @@ def test_dry_run_warns_about_rejected_properties(qemu: Server) -> None:
     assert result.status == 0
     assert len(messages(result)) == 4
     assert result.err.splitlines() == [
-        "stdin:1:1: warning: device_add has no max-byts: did you mean max-bytes?",
-        "stdin:3:1: warning: device_add has no mak: did you mean mac?",
+        "stdin:1:1: warning: device_add has no argument 'max-byts': did you mean max-bytes?",
+        "stdin:3:1: warning: device_add has no argument 'mak': did you mean mac?",
     ]
 
 

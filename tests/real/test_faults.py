@@ -263,7 +263,7 @@ def test_truncated_reply_is_reported(scripted: Scripted) -> None:
     result = run(scripted(part).address, input="query-name\nquery-status\n")
     assert (result.status, result.out) == (3, "")
     cut, lost = result.err.splitlines()
-    assert 'cut off: {"return": {"a":' in cut
+    assert 'incomplete message: {"return": {"a":' in cut
     assert "stdin:1:1: connection lost while waiting for the reply to query-name" in lost
 
 
@@ -338,8 +338,8 @@ def test_unexpected_server_messages_are_reported(scripted: Scripted) -> None:
     assert kvm == '{"error": {"class": "GenericError", "desc": "no \\u001b[31m"}}'
     assert [line.split(": ")[2] for line in result.err.splitlines()] == [
         "an unexpected reply",
-        "unreadable",
-        "unreadable",
+        "not a JSON object",
+        "not a JSON object",
         "not a QMP message",
     ]
     assert not set("\x1b\x9b") & set(result.err)

@@ -422,7 +422,7 @@ def test_wait_passes_its_event_to_redirect(one_qemu: Server) -> None:
     ("line", "complaint"),
     [
         ("/wait JOB_STATUS_CHANGED", "the server has no event 'JOB_STATUS_CHANGED'"),
-        ("/wait JOB_STATUS_CHANGE job=j0", "JOB_STATUS_CHANGE has no job"),
+        ("/wait JOB_STATUS_CHANGE job=j0", "JOB_STATUS_CHANGE has no member 'job'"),
         ("/wait JOB_STATUS_CHANGE status=ended", "status takes "),
     ],
 )

@@ -567,8 +567,14 @@ def test_help_word_shows_shell_help_in_script(one_qemu: Server) -> None:
     [
         ("savevm", "use /hmp savevm"),
         ("device_dle id=x", "did you mean device_del?"),
-        ("blockdev-del node_name=x", "blockdev-del has no node_name: did you mean node-name?"),
-        ("blockdev-add drver=null-co", "blockdev-add has no drver: did you mean driver?"),
+        (
+            "blockdev-del node_name=x",
+            "blockdev-del has no argument 'node_name': did you mean node-name?",
+        ),
+        (
+            "blockdev-add drver=null-co",
+            "blockdev-add has no argument 'drver': did you mean driver?",
+        ),
         ("blockdev-add driver=nulco", "not 'nulco': did you mean null-co?"),
     ],
 )
@@ -584,7 +590,7 @@ def test_rejected_device_property_gets_hint(installation: Installation, tmp_path
     port = ("-device", "pcie-root-port,id=p0")
     with start_qemu(installation, tmp_path / "m", *port, machine="q35") as server:
         result = run(server.address, input="device_add driver=e1000 mca=x bus=p0\n")
-    assert result.err == "stdin:1:1: device_add has no mca: did you mean mac?\n"
+    assert result.err == "stdin:1:1: device_add has no argument 'mca': did you mean mac?\n"
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_info_json_errors_yields_one_object_per_item(one_qemu: Server) -> None:
     result = run("--json-errors", one_qemu.address, input="/info status; /info nope\n/info\n")
     objects = [json.loads(line) for line in result.lines]
     assert objects[0]["return"]["status"] == "prelaunch"
-    assert objects[1]["error"]["desc"].startswith("this server has no data for info nope")
+    assert objects[1]["error"]["desc"].startswith("this server has no view 'nope'")
     assert "status" in objects[2]["return"]
     assert result.status == 1
 
@@ -54,7 +54,7 @@ def test_info_of_storage_daemon(tmp_path: Path) -> None:
         names = {line.split()[0] for line in run(daemon.address, "-c", "/info").lines}
     assert result.lines[0] == "no block devices"
     assert result.lines[2:] == ["no exports of block nodes"]
-    assert "this server has no data for info status" in result.err
+    assert "this server has no view 'status'" in result.err
     assert {"block", "exports", "version", "named-block-nodes"} <= names
     assert not names & {"status", "pci", "mice"}
 
@@ -64,7 +64,7 @@ def test_hmp_info_of_server_without_human_monitor(tmp_path: Path) -> None:
         result = run("-H", daemon.address, input="info block\ninfo exports | cat\ninfo mice\n")
         stopped = run("-H", daemon.address, input="stop\n")
     assert result.lines == ["no block devices", "no exports of block nodes"]
-    assert "this server has no data for info mice" in result.err
+    assert "this server has no view 'mice'" in result.err
     assert "no human monitor" not in result.err
     assert result.status == 1
     assert stopped.err.splitlines()[-1] == "this server has no human monitor"

@@ -400,13 +400,13 @@ def test_messages_are_shown_on_stderr() -> None:
 def test_unexpected_data_is_shown_on_stderr(
     options: dict[str, Any], item: Message | Malformed | NotQmp, text: str
 ) -> None:
-    outputs = Outputs(**options).show(ShowUnexpected(item, "unreadable"))
+    outputs = Outputs(**options).show(ShowUnexpected(item, "not a JSON object"))
     assert outputs.out == b""
-    assert outputs.err == [f"vm.sock: unreadable: {text}"]
+    assert outputs.err == [f"vm.sock: not a JSON object: {text}"]
 
 
 def test_huge_unexpected_data_is_truncated() -> None:
-    (text,) = Outputs().show(ShowUnexpected(Malformed(b"x" * 1_000_000), "unreadable")).err
+    (text,) = Outputs().show(ShowUnexpected(Malformed(b"x" * 1_000_000), "not a JSON object")).err
     assert 1000 < len(text) < 5000
 
 

@@ -379,7 +379,11 @@ def test_connection_loss_finishes_redirect() -> None:
 @pytest.mark.parametrize(
     ("line", "carets", "reason"),
     [
-        ("/connect a b", "           ^", "one name is enough; quote a name that contains blanks"),
+        (
+            "/connect a b",
+            "           ^",
+            "/connect takes one ADDRESS; quote it if it contains blanks",
+        ),
     ],
 )
 def test_invalid_connect_call_keeps_connection(line: str, carets: str, reason: str) -> None:

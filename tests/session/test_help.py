@@ -221,6 +221,11 @@ def test_help_of_keys_lists_every_key() -> None:
     assert all(key in text and what in " ".join(text.split()) for key, what in KEY_BINDINGS)
 
 
+def test_help_of_keys_lists_key_once() -> None:
+    keys = [key for names, _ in KEY_BINDINGS for key in names.split(", ")]
+    assert sorted(keys) == sorted(set(keys))
+
+
 def test_help_waits_for_schema_in_order() -> None:
     driver = Driver()
     assert driver.line("/help stop; cont; /help") == [ASKED]
@@ -591,10 +596,10 @@ def argument_text(line: str, **options: Any) -> str:
             "Features\n  deprecated\n      Member force is deprecated.",
         ),
         ("RESIZED id", "id (data of RESIZED, required)\n\nstr"),
-        ("resize nosuch", "resize has no argument nosuch."),
-        ("resize id.x", "resize has no argument id.x."),
-        ("resize i i=5", "resize has no argument i."),
-        ("device_add nosuch", "device_add has no argument nosuch of its own."),
+        ("resize nosuch", "resize has no argument 'nosuch'."),
+        ("resize id.x", "resize has no argument 'id.x'."),
+        ("resize i i=5", "resize has no argument 'i'."),
+        ("device_add nosuch", "device_add has no argument 'nosuch' of its own."),
         (
             "blockdev-add file.read driver=raw",
             "file.read-only (argument of blockdev-add, optional)\n\nbool",
@@ -679,7 +684,7 @@ def test_argument_help_without_schema_uses_manual() -> None:
     ((_, text),) = driver.line("/help Raw offset")
     assert text.startswith("Of Raw\n\n[offset]: int\n    where it begins\n\nRaw (object)")
     ((_, text),) = driver.line("/help resize nosuch")
-    assert text.startswith("resize has no nosuch.\n\nresize (command")
+    assert text.startswith("resize has no argument 'nosuch'.\n\nresize (command")
 
 
 def test_device_add_argument_help_queries_device_properties() -> None:
@@ -709,7 +714,7 @@ def test_device_add_argument_help_queries_device_properties() -> None:
     ((_, text),) = driver.line("/help device_add id driver=virtio-blk-pci")
     assert text.startswith("id (argument of device_add, required)")
     ((_, text),) = driver.line("/help device_add dr driver=virtio-blk-pci dr=1")
-    assert text.startswith("device_add has no argument dr of its own.")
+    assert text.startswith("device_add has no argument 'dr' of its own.")
 
 
 def test_plain_argument_value_does_not_change_page() -> None:
@@ -779,7 +784,7 @@ def test_recursive_schema_has_help() -> None:
     assert text.splitlines()[0] == "x (command)"
     assert "\n  b: any\n" in text
     ((kind, text),) = driver.line("/help x c")
-    assert (kind, text.splitlines()[0]) == ("page", "x has no argument c.")
+    assert (kind, text.splitlines()[0]) == ("page", "x has no argument 'c'.")
 
 
 def test_hostile_schema_and_manual_text_is_escaped() -> None:

@@ -42,7 +42,7 @@ def test_info_asks_commands_once_and_shows_view() -> None:
 def test_info_of_unknown_name_suggests() -> None:
     driver = info("staus")
     assert driver.bytes(reply(COMMANDS, 1)) == [own_question(2, "query-qmp-schema")]
-    text = "this server has no data for info staus; did you mean status?"
+    text = "this server has no view 'staus'; did you mean status?"
     assert driver.bytes(error("no", marker=2)) == [("error", f"stdin:1:1: {text}")]
     assert driver.end() == [("leave", 1)]
 

@@ -483,7 +483,7 @@ def test_unexpected_reply_is_shown_as_such(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "reason"), [(b"abc", "unreadable"), (b'{"a": 1}', "not a QMP message")]
+    ("data", "reason"), [(b"abc", "not a JSON object"), (b'{"a": 1}', "not a QMP message")]
 )
 def test_invalid_message_does_not_affect_pending_reply(data: bytes, reason: str) -> None:
     driver = Driver()
@@ -651,7 +651,7 @@ def test_partial_message_at_loss_is_shown() -> None:
     driver.line("a")
     driver.bytes(b'{"return": {"sta')
     found = driver.gone()
-    assert found[0] == ("unexpected", b'{"return": {"sta', "cut off")
+    assert found[0] == ("unexpected", b'{"return": {"sta', "incomplete message")
     assert [effect[0] for effect in found] == ["unexpected", "error", "leave"]
 
 

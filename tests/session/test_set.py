@@ -101,6 +101,8 @@ WRONG = [
         "/set shows the list",
     ),
     ("/set fold 10", "          ^^", "unknown setting 10", "did you mean fold=10?"),
+    ("/set fold =5", "          ^^", "unknown setting =5", "did you mean fold=5?"),
+    ("/set fold = 5", "          ^", "unknown setting =", "did you mean fold=…?"),
     ("/set fold.x=1", "     ^^^^^^", "unknown setting fold.x", "did you mean fold?"),
     (
         "/set pager=less -R",

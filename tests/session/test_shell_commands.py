@@ -60,6 +60,7 @@ WRONG = [
     ("/apropos", "^^^^^^^^", "a word to look for is missing", APROPOS),
     ("/apropos a=1", "         ^", "/apropos has no argument 'a'", APROPOS),
     ("/events ,", "        ^", "inline, stderr, none, or names with wildcards", EVENTS),
+    ("/events -A,B", "        ^^^^", "start every name with - or +, or none", EVENTS),
     ("/events a=b", "        ^", "/events has no argument 'a'", EVENTS),
     ("/wait", "^^^^^", "the name of an event is missing", WAIT),
     ("  /wait", "  ^^^^^", "the name of an event is missing", WAIT),
@@ -114,20 +115,25 @@ WRONG = [
     ("/keyval x a=1,a=2", "              ^", "a occurs twice", ""),
     ("/keyval x a.1=1", "            ^", "the list has no index 0", "…"),
     ("/source", "^^^^^^^", "a file name is missing", SOURCE),
-    ("/source a b", "          ^", "one name is enough; quote a name that contains blanks", SOURCE),
+    (
+        "/source a b",
+        "          ^",
+        "/source takes one FILE; quote it if it contains blanks",
+        SOURCE,
+    ),
     ("/source none", "        ^^^^", f"none: {NOT_FOUND}", ""),
     ("/log", "^^^^", "a file name is missing, or off", LOG),
     ("/log -x", "     ^^", "/log has no option '-x'", "use ./-x for that name"),
-    ("/log a b", "       ^", "one name is enough; quote a name that contains blanks", LOG),
+    ("/log a b", "       ^", "/log takes one FILE; quote it if it contains blanks", LOG),
     (
         "/log forbidden",
         "     ^^^^^^^^^",
         "cannot open the log forbidden: Permission denied",
         "",
     ),
-    ("/resync now", "        ^^^", "it has no arguments", "usage: /resync"),
-    ("/status now", "        ^^^", "it has no arguments", "usage: /status"),
-    ("/quit now", "      ^^^", "it has no arguments", "usage: /quit"),
+    ("/resync now", "        ^^^", "/resync takes no arguments", "usage: /resync"),
+    ("/status now", "        ^^^", "/status takes no arguments", "usage: /status"),
+    ("/quit now", "      ^^^", "/quit takes no arguments", "usage: /quit"),
     ("/quit a=1", "      ^", "/quit has no argument 'a'", "usage: /quit"),
     ("/", "^", "unknown shell command /", "/help shows the list"),
     ("/hlep", "^^^^^", "unknown shell command /hlep", "did you mean /help?"),
@@ -881,7 +887,7 @@ def test_status_shows_server_and_capabilities() -> None:
     assert driver.line("/status") == [
         (
             "tell",
-            "vm.sock: connected\nserver: QEMU 7.2.22\ncapabilities: oob\nunclaimed events: 1",
+            "vm.sock: connected\nserver: QEMU 7.2.22\ncapabilities: oob\nevents that no /wait has returned: 1",
         )
     ]
     assert driver.status == OK
@@ -889,7 +895,7 @@ def test_status_shows_server_and_capabilities() -> None:
 
 def test_status_without_negotiation_shows_no_server() -> None:
     assert Driver(negotiate=False).line("/status") == [
-        ("tell", "vm.sock: connected\ncapabilities: none\nunclaimed events: 0")
+        ("tell", "vm.sock: connected\ncapabilities: none\nevents that no /wait has returned: 0")
     ]
 
 

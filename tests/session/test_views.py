@@ -136,12 +136,12 @@ def test_invalid_table_call_reports_error(line: str, carets: str, reason: str, h
 @pytest.mark.parametrize(
     ("line", "carets", "reason", "hint"),
     [
-        ("/table drv,sze query-x", " " * 11 + "^^^", "no row has 'sze'", "did you mean size?"),
-        ("/table -s -a query-x", " " * 11 + "^", "no row has 'a'", None),
+        ("/table drv,sze query-x", " " * 11 + "^^^", "no column 'sze'", "did you mean size?"),
+        ("/table -s -a query-x", " " * 11 + "^", "no column 'a'", None),
         (
             "/table nodename=1 query-x",
             " " * 7 + "^" * 8,
-            "no row has 'nodename'",
+            "no column 'nodename'",
             "did you mean node-name?",
         ),
     ],

@@ -336,8 +336,13 @@ def test_wait_result_is_its_event() -> None:
         ("/wait resized", "      ^^^^^^^", "the server has no event 'resized'", "RESIZED"),
         ("/wait RESIZED,X", "      ^^^^^^^^^", "the server has no event 'X'", ""),
         ("/wait 'X*'", "      ^^^^", "the server has no event 'X*'", ""),
-        ("/wait RESIZED sise=1", "              ^^^^^^", "RESIZED has no sise", "size"),
-        ("/wait RES* id=1 sise=1", "                ^^^^^^", "RESIZED has no sise", "size"),
+        ("/wait RESIZED sise=1", "              ^^^^^^", "RESIZED has no member 'sise'", "size"),
+        (
+            "/wait RES* id=1 sise=1",
+            "                ^^^^^^",
+            "RESIZED has no member 'sise'",
+            "size",
+        ),
         (
             "/wait RESIZED size=x",
             "              ^^^^^^",

@@ -217,9 +217,11 @@ def test_arrow_keys_select_entries_and_wrap_around(terminal: Terminal) -> None:
 @one_version
 def test_enter_sends_line_despite_toolbar_warnings(terminal: Terminal) -> None:
     terminal.type("block-stream device=nowhere spede=1 on-error=perhaps")
-    terminal.wait_toolbar("block-stream has no spede: did you mean speed?", "on-error takes")
+    terminal.wait_toolbar(
+        "block-stream has no argument 'spede': did you mean speed?", "on-error takes"
+    )
     terminal.type("\r")
-    terminal.wait_above("GenericError", "block-stream has no spede: did you mean speed?")
+    terminal.wait_above("GenericError", "block-stream has no argument 'spede': did you mean speed?")
     terminal.type("query-name")
     terminal.wait(lambda: "has no" not in terminal.toolbar, "no warning")
     terminal.type("\r")

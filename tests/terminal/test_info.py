@@ -98,9 +98,9 @@ def test_info_fails_in_red(machine: Server) -> None:
     with Terminal(machine.address, rows=40) as terminal:
         terminal.wait_ready()
         terminal.line("/info blok")
-        terminal.wait_for("this server has no data for info blok; did you mean block?")
+        terminal.wait_for("this server has no view 'blok'; did you mean block?")
         terminal.wait_prompt()
-        assert terminal.colour_of("this server has no data") == "red"
+        assert terminal.colour_of("this server has no view") == "red"
         terminal.leave()
 
 

@@ -185,7 +185,7 @@ def test_error_of_later_round_is_shown_in_view() -> None:
 
 def test_column_that_vanishes_is_shown_in_view() -> None:
     driver = watching("/table rd_bytes query-x", reply(blocks(1), 1), reply([{"device": "d"}], 2))
-    assert "no row has 'rd_bytes'" in texts(rows_of(driver))[1]
+    assert "no column 'rd_bytes'" in texts(rows_of(driver))[1]
 
 
 @pytest.mark.parametrize("columns", [5, 20, 200])

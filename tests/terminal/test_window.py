@@ -19,7 +19,7 @@ def test_menu_in_small_window_keeps_the_line(one_qemu: Server, rows: int) -> Non
     with Terminal("-q", one_qemu.address, rows=rows) as terminal:
         terminal.wait_prompt()
         terminal.type("quit x=1")
-        terminal.wait_toolbar("quit has no x")
+        terminal.wait_toolbar("quit has no argument 'x'")
         clear(terminal)
         terminal.type("query-c\t")
         entries = max(0, rows - 2)

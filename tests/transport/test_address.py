@@ -97,7 +97,13 @@ def test_name_of_existing_file_is_a_path() -> None:
         ("", "the address is empty"),
         ("a\0b", "an address cannot hold a NUL character"),
         ("unix:", "unix: needs a path, as in unix:/run/vm.sock"),
-        ("unix:a,sever=on", "unknown option 'sever' in the address: did you mean server?"),
+        ("unix:a,sever=on", "unix:a,sever=on: unknown option 'sever': did you mean server?"),
+        ("unix:a,b", "unix:a,b: unknown option 'b'; write ,, for a comma in the path"),
+        (
+            "socket,path=a,b",
+            "socket,path=a,b: unknown option 'b'; write ,, for a comma in the path",
+        ),
+        ("tcp:a:1,b", "tcp:a:1,b: unknown option 'b'"),
         (
             "host:x",
             "host:x: 'x' is not a port number (1 to 65535); write HOST:PORT, or ./host:x for a socket of that name",

@@ -102,7 +102,7 @@ def find_view(name: str, commands: frozenset[str]) -> View | None:
 
 
 def available(commands: frozenset[str], generic: Iterable[str]) -> list[tuple[str, View]]:
-    """Return the names that a server can answer, in alphabetical order.
+    """Return the views that a server can show, in alphabetical order of their names.
 
     `generic` are the commands whose replies can be requested without arguments.
     """
@@ -129,8 +129,8 @@ def queries_of(schema: Schema) -> Iterator[str]:
 
 
 def no_view_text(name: str, hint: str) -> str:
-    """Return the message about a name that the server cannot answer."""
-    return f"this server has no data for info {name[:40]}; {hint}"
+    """Return the message about the name of a view that the server cannot show."""
+    return f"this server has no view {name[:40]!r}; {hint}"
 
 
 def data_of(asked: Sequence[tuple[Ask, Any]]) -> Any:

@@ -79,9 +79,9 @@ def file_name(call: ShellCommand, what: str) -> tuple[str, int, int]:
     if text[0] in "\"'" and text.find(text[0], 1) == len(text) - 1 and "\\" not in text:
         return text[1:-1], first.start, last.end  # with a = in it, which makes several tokens
     if any(char in t.BLANKS for char in text):
-        raise usage_error(
-            call, "one name is enough; quote a name that contains blanks", call.tokens[1]
-        )
+        kind = "ADDRESS" if call.name == "/connect" else "FILE"
+        reason = f"{call.name} takes one {kind}; quote it if it contains blanks"
+        raise usage_error(call, reason, call.tokens[1])
     return text, first.start, last.end
 
 

@@ -181,7 +181,7 @@ def _without_arguments(run: Callable[[CommandContext], Steps | None]) -> Run:
 
     def checked(context: CommandContext, call: ShellCommand) -> Steps | None:
         if command_words(call):
-            raise usage_error(call, "it has no arguments", call.tokens[0])
+            raise usage_error(call, f"{call.name} takes no arguments", call.tokens[0])
         return run(context)
 
     return checked
@@ -254,7 +254,7 @@ def run_status(context: CommandContext) -> None:
         lines.append(f"VM state: {escape(state.vm.state.status)}")
     if not context.settings.agent:
         lines.append(f"capabilities: {', '.join(sorted(protocol.capabilities)) or 'none'}")
-        lines.append(f"unclaimed events: {state.events.unclaimed_count}")
+        lines.append(f"events that no /wait has returned: {state.events.unclaimed_count}")
     request = state.sender.table.oldest_user_request
     if request is not None:
         lines.append(f"waiting for the reply to {request.label}")

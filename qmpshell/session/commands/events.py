@@ -63,9 +63,8 @@ def run_events(context: CommandContext, call: ShellCommand) -> None:
         raise usage_error(call, reason, given[0]) from None
     if texts[0][0] in MUTED + SHOWN:
         if not all(text[0] in MUTED + SHOWN for text in texts):
-            raise usage_error(
-                call, f"each must start with {MUTED} or {SHOWN}, or the first does not", given[0]
-            )
+            reason = f"start every name with {MUTED} or {SHOWN}, or none"
+            raise usage_error(call, reason, given[0])
         mode = adjust_events(context.settings.events, texts)
     context.settings.events = mode
     messages = unknown_events(context, texts)

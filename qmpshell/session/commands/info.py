@@ -56,7 +56,7 @@ def run_info(context: CommandContext, call: ShellCommand) -> Steps:
 def _available(
     context: CommandContext, commands: frozenset[str]
 ) -> Generator[Step, Any, list[tuple[str, View]]]:
-    """Return the names that the server can answer."""
+    """Return the views that the server can show, by name."""
     from ...render.views.info import available, queries_of
 
     yield from context.load_schema()

@@ -8,7 +8,7 @@ COMMANDS = {
         "help.run_help",
         "/help [NAME [KEY] [KEY=VALUE…]]",
         "list shell commands, or show help on NAME, starting with its argument KEY; KEY=VALUE selects a branch;"
-        " NAME keys lists the keys",
+        " /help keys lists the keys",
     ),
     "/apropos": (
         "help.run_apropos",
@@ -23,8 +23,8 @@ COMMANDS = {
     "/wait": (
         "events.run_wait",
         "/wait [-t SECONDS | --check] EVENT [KEY=VALUE…]",
-        "wait for an event (a past, unclaimed one counts); EVENT can be names and globs: STOP,JOB_*;"
-        " --check only checks that the server has it",
+        "wait for an event (an earlier event counts if no /wait has returned it); EVENT can be names and"
+        " globs: STOP,JOB_*; --check only checks that the server has it",
     ),
     "/wait-job": (
         "jobs.run_wait_job",
@@ -60,7 +60,8 @@ COMMANDS = {
     "/info": (
         "info.run_info",
         "/info [-v] [NAME [ARGUMENT…]]",
-        "show a view such as block or pci, with data from QMP; without NAME list the views; -v shows the requests",
+        "show a view such as block or pci, with data from QMP; without NAME list the views that"
+        " the server can show; -v shows the requests",
     ),
     "/screen": (
         "screen.run_screen",

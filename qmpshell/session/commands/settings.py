@@ -66,7 +66,8 @@ def _find_setting(
         if is_loose:
             hint = "quote a value that contains blanks"
         elif before:
-            hint = f"did you mean {before}={token.text[:_MAX_SHOWN]}?"
+            value = token.text.lstrip("=")[:_MAX_SHOWN]
+            hint = f"did you mean {before}={value or '…'}?"
         raise token.error(f"unknown setting {token.text[:_MAX_SHOWN]}", hint=hint)
     if setting.file_only:
         raise token.error(f"{setting.name} can only be set in the settings file")

@@ -177,7 +177,7 @@ def _column(table: Table, name: str, start: int) -> str:
         names = [*table.columns, *(column.rpartition(".")[2] for column in table.columns)]
         hint = suggestion_for(name, list(dict.fromkeys(names))) or hint
     raise LineError(
-        f"{name[:40]!r} can be several columns" if found else f"no row has {name[:40]!r}",
+        f"{name[:40]!r} can be several columns" if found else f"no column {name[:40]!r}",
         start=start,
         end=start + len(name),
         hint=hint,
