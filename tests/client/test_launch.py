@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,29 @@ def test_launch_accepts_a_wrapper_and_the_qemu_variable(monkeypatch: pytest.Monk
     monkeypatch.setenv("QEMU", f"{SYSTEM.program('qemu-system-x86_64')} -name {MARK}")
     with launch(EMPTY[:-2]) as qmp:
         assert qmp.execute("query-name") == {"name": MARK}
+
+
+def test_close_spares_forked_process() -> None:
+    reading, writing = os.pipe()
+    with launch(EMPTY):
+        worker = os.fork()
+        if worker == 0:
+            os.close(writing)
+            os._exit(len(os.read(reading, 1)))
+    os.write(writing, b"x")
+    assert os.waitpid(worker, 0)[1] == 1 << 8
+    os.close(reading)
+    os.close(writing)
+
+
+def test_concurrently_launched_qemus_are_independent() -> None:
+    with ThreadPoolExecutor(4) as threads, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            started = [threads.submit(launch, EMPTY) for _ in range(4)]
+            first, *others = [stack.enter_context(each.result()) for each in started]
+            first.close()
+            for qmp in others:
+                assert qmp.execute("query-name") == {"name": MARK}
 
 
 def test_two_launched_qemus_are_independent() -> None:
