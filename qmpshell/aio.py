@@ -124,9 +124,8 @@ class Connection(ClientBase):
         """Send a complete QMP message and return the complete reply, also if it is an error."""
         self._check_open("nothing was sent")
         request = self._state.make_request(message)
-        self._write(request.data, duplicate_files(fds, self._stream, self._address))
+        self._write(request.data, duplicate_files(fds, self._stream, self._address), [request])
         self._check_open(f"{request.what} will not arrive")
-        self._state.expect(request)
         try:
             async with asyncio.timeout(SILENT_SUCCESS_DELAY if request.is_silent else None):
                 await self._wait_until(lambda: request.has_ended, request.what, request)
@@ -205,8 +204,10 @@ class Connection(ClientBase):
         self._watch_writing()
         _wake(self._general)
 
-    def _write(self, data: bytes, descriptors: Sequence[int]) -> None:
-        super()._write(data, descriptors)
+    def _write(
+        self, data: bytes, descriptors: Sequence[int], requests: Sequence[PendingReply] = ()
+    ) -> None:
+        super()._write(data, descriptors, requests)
         self._watch_writing()
 
     def _watch_writing(self) -> None:

@@ -206,9 +206,9 @@ class Connection(ClientBase):
         super().__init__(stream, address=address, negotiate=negotiate, agent=agent)
         # `close` wakes a waiting call by closing the pipe's other end.
         self._wake, self._waker = os.pipe()
+        # The thread of each call that uses the stream, and a key; another thread must not use it too.
+        self._users: list[tuple[int, object]] = []
         self._lock = threading.Lock()
-        self._users = 0
-        self._user = 0  # the thread of the latest use
         self.timeout = timeout
 
     def negotiate(self, timeout: float, address: Address | None = None) -> None:
@@ -283,8 +283,7 @@ class Connection(ClientBase):
         if request.is_silent:
             seconds = min(SILENT_SUCCESS_DELAY, math.inf if seconds is None else seconds)
         with self._in_use("nothing was sent"):
-            self._send(request.data, fds, request.what)
-            self._state.expect(request)
+            self._send(request.data, fds, [request])
             try:
                 self._receive_until(lambda: request.has_ended, seconds, request.what)
                 return request.result(self._address)
@@ -318,9 +317,7 @@ class Connection(ClientBase):
                     data = b"".join(request.data for request in batch)
                     if data:
                         with self._in_use("nothing was sent"):
-                            self._send(data, (), batch[0].what)
-                            for request in batch:
-                                self._state.expect(request)
+                            self._send(data, (), batch)
                         requests.extend(batch)
                 if not requests:
                     return
@@ -458,7 +455,7 @@ class Connection(ClientBase):
                 return
             self._closed = True
             os.close(self._waker)
-            is_used = self._users > 0  # then the waiting call closes the stream
+            is_used = bool(self._users)  # then the waiting call closes the stream
         if not is_used:
             self._dispose()
 
@@ -478,29 +475,30 @@ class Connection(ClientBase):
 
         Raises RuntimeError if another thread uses it: that one could read this one's reply.
         """
-        thread = threading.get_ident()
-        with self._lock:
-            self._check_open(consequence)
-            if self._users and self._user != thread:
-                raise RuntimeError(
-                    f"{self._address}: another thread uses this connection; open one for each thread,"
-                    " or use a lock"
-                )
-            self._user = thread
-            self._users += 1
+        user = threading.get_ident(), object()
         try:
+            with self._lock:
+                self._check_open(consequence)
+                if self._users and self._users[0][0] != user[0]:
+                    raise RuntimeError(
+                        f"{self._address}: another thread uses this connection; open one for each"
+                        " thread, or use a lock"
+                    )
+                self._users.append(user)
             yield
         finally:
             with self._lock:
-                self._users -= 1
-                must_dispose = self._closed and not self._users
+                is_user = user in self._users
+                if is_user:
+                    self._users.remove(user)
+                must_dispose = is_user and self._closed and not self._users
             if must_dispose:
                 self._dispose()
 
-    def _send(self, data: bytes, files: Sequence[File], what: str) -> None:
-        """Send a message whose reply is `what`. Raises ConnectionLost or AddressError."""
-        self._write(data, duplicate_files(files, self._stream, self._address))
-        self._check_open(f"{what} will not arrive")
+    def _send(self, data: bytes, files: Sequence[File], requests: Sequence[PendingReply]) -> None:
+        """Send the data of `requests`. Raises ConnectionLost or AddressError."""
+        self._write(data, duplicate_files(files, self._stream, self._address), requests)
+        self._check_open(f"{requests[0].what} will not arrive")
 
     def _receive_until(self, done: Callable[[], bool], timeout: float | None, what: str) -> None:
         if done():

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 _FIRST_RETRY = 2.0
 _LAST_RETRY = 5.0
 _MAX_EVENTS = 100_000
+# After an exception of a signal handler, it is unknown which part was sent, or parsed.
+_INTERRUPTED = "an exception interrupted the connection in the middle of a message"
 
 
 def greeting_waits(timeout: float, *, agent: bool) -> Iterator[float]:
@@ -356,13 +358,17 @@ class ClientBase:
         try:
             self._stream.flush()
             data = self._stream.read()
+            if data is not None:
+                self._state.receive(data)
         except ConnectionLost as error:
             self._end(f"connection lost: {error}")
             return False
+        except BaseException:
+            self._end(_INTERRUPTED)
+            raise
         if data == b"":
             self._end("connection lost: the server closed it")
-        if data is not None:
-            self._state.receive(data)
+        elif data is not None:
             self._answer_handshake()
         return bool(data)
 
@@ -376,13 +382,20 @@ class ClientBase:
         if answer and self._lost is None:
             self._write(answer, ())
 
-    def _write(self, data: bytes, descriptors: Sequence[int]) -> None:
-        """Send data after that of the handshake, or handle the end of the connection."""
+    def _write(
+        self, data: bytes, descriptors: Sequence[int], requests: Sequence[PendingReply] = ()
+    ) -> None:
+        """Send the data of `requests` after that of the handshake, or handle the end of the connection."""
         try:
             self._stream.write(self._state.protocol.data_to_send() + data, descriptors)
+            for request in requests:
+                self._state.expect(request)
         except ConnectionLost as error:
             self._receive_rest()
             self._end(f"connection lost: {error}")
+        except BaseException:
+            self._end(_INTERRUPTED)
+            raise
 
     @property
     def greeting(self) -> dict[str, Any] | None:

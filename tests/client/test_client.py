@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import math
 import os
 import pickle
 import re
 import select
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from pathlib import Path
 from textwrap import dedent
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -217,7 +221,7 @@ def test_agent_connection_synchronizes(installation: Installation, tmp_path: Pat
     with start_agent(installation, tmp_path) as agent:
         path = Path(agent.address)
         with connect(path, negotiate=False, agent=True, wait=60) as earlier:
-            earlier._send(b'{"execute": "guest-ping"}\n{"execute": "guest-pi', (), "")
+            earlier._write(b'{"execute": "guest-ping"}\n{"execute": "guest-pi', ())
             # The agent exits if it cannot write the reply.
             assert select.select([earlier], [], [], 60)[0]
             assert os.read(earlier.fileno(), 100)
@@ -296,6 +300,64 @@ def test_reply_after_interrupt_is_discarded(
             with pytest.raises(KeyboardInterrupt):
                 qga.execute("guest-ping")
         assert qga.execute("guest-info", timeout=60) == "guest-info"
+
+
+class Interrupt(BaseException):
+    """What a signal handler raises."""
+
+
+def interrupted(call: Callable[[], object], number: int) -> bool:
+    """Run `call`. Raise an exception in it at the start or end of a function, as a signal can do.
+
+    `number` selects the function. Return False if `call` has ended before.
+    """
+    left = number
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal left
+        # Not where a generator yields: Python handles no signal there.
+        is_end = event == "return" and not frame.f_code.co_flags & inspect.CO_GENERATOR
+        if event == "call" or is_end:
+            left -= 1
+            if left == 0:
+                raise Interrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except Interrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_interrupt_neither_repeats_nor_hangs(scripted: Scripted) -> None:
+    received: list[str] = []
+
+    def serve(peer: Peer) -> None:
+        peer.negotiate()
+        while True:
+            command = peer.read()
+            received.append(command["execute"])
+            peer.reply(command, command["execute"])
+
+    server = scripted(serve)
+    number, is_interrupted = 0, True
+    while is_interrupted:
+        number += 1
+        with connect(server.address) as qmp:
+            descriptor = qmp.fileno()
+            is_interrupted = interrupted(lambda qmp=qmp: qmp.execute("first"), number)
+            with contextlib.suppress(ConnectionLost):
+                assert qmp.execute("second", timeout=60) == "second"
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+        assert received in ([], ["first"], ["second"], ["first", "second"]), number
+        received.clear()
+    assert number > 50
 
 
 def test_monitor_is_not_an_agent(one_qemu: Server) -> None:
