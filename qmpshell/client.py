@@ -505,14 +505,16 @@ class Connection(ClientBase):
             return
         deadline = _deadline(timeout)
         consequence = f"{what} will not arrive"
+        is_over = False
         with self._in_use(consequence):
             while not done():
                 self._check_open(consequence)
-                left = deadline - time.monotonic()
-                if left < 0:
+                if is_over:
                     raise ReplyTimeout(
                         f"{self._address}: {what} did not arrive within {timeout:g} s"
                     )
+                left = deadline - time.monotonic()
+                is_over = left <= 0  # but what has arrived is read once more
                 if self._poll(left):
                     self._receive()
 

@@ -109,6 +109,29 @@ def test_get_and_clear_events_return_received_events(qemu: Server) -> None:
         assert qmp.clear_events() == []
 
 
+@pytest.mark.parametrize(
+    "pull",
+    [
+        lambda qmp: qmp.pull_event(timeout=0),
+        lambda qmp: next(qmp.events(timeout=0)),
+        lambda qmp: qmp.wait_event("RESUME", timeout=0),
+    ],
+)
+def test_timeout_of_zero_returns_arrived_event(
+    tmp_path: Path, pull: Callable[[Connection], dict[str, Any]]
+) -> None:
+    second = tmp_path / "second.sock"
+    options = ("-qmp", f"unix:{second},server=on,wait=off")
+    with (
+        start_qemu(SYSTEM, tmp_path / "vm.sock", *options) as server,
+        connect(server.address) as qmp,
+        connect(second, wait=60) as other,
+    ):
+        other.execute("cont")
+        assert select.select([qmp], [], [], 60)[0]
+        assert pull(qmp)["event"] == "RESUME"
+
+
 def test_wait_event_matches_earlier_events(qemu: Server) -> None:
     with connect(qemu.address) as qmp:
         qmp.execute("cont")
