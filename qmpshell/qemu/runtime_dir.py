@@ -11,6 +11,7 @@ import fcntl
 import os
 import stat
 import tempfile
+import threading
 from collections.abc import Callable
 
 from ..errors import LaunchError
@@ -20,6 +21,8 @@ SOCKET, LOG, PICTURE = "qmp.sock", "qemu.log", "picture"
 
 # The maximum path length of a UNIX socket, in bytes.
 _MAX_SOCKET_PATH = 107
+# Held until a new directory is locked, because another thread would remove it as a leftover.
+_MAKING = threading.Lock()
 
 
 class RuntimeDirectory:
@@ -105,15 +108,16 @@ def make_runtime_directory(runtime: str, *, pid: int) -> RuntimeDirectory:
         lambda: tempfile.mkdtemp(prefix="qmpshell-", dir="/tmp"),
     )
     problem = "all paths that were tried are too long"
-    for make in makers:
-        try:
-            path = make()
-            if path and len(os.fsencode(os.path.join(path, SOCKET))) <= _MAX_SOCKET_PATH:
-                return RuntimeDirectory(path)
-            if path:
-                os.rmdir(path)
-        except OSError as error:
-            problem = f"{error.filename}: {error.strerror}"
+    with _MAKING:
+        for make in makers:
+            try:
+                path = make()
+                if path and len(os.fsencode(os.path.join(path, SOCKET))) <= _MAX_SOCKET_PATH:
+                    return RuntimeDirectory(path)
+                if path:
+                    os.rmdir(path)
+            except OSError as error:
+                problem = f"{error.filename}: {error.strerror}"
     raise LaunchError(f"cannot create a directory for QEMU's files: {problem}")
 
 
