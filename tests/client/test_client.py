@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from types import FrameType
@@ -373,7 +374,7 @@ def test_interrupt_neither_repeats_nor_hangs(scripted: Scripted) -> None:
         number += 1
         with connect(server.address) as qmp:
             descriptor = qmp.fileno()
-            is_interrupted = interrupted(lambda qmp=qmp: qmp.execute("first"), number)
+            is_interrupted = interrupted(partial(qmp.execute, "first"), number)
             with contextlib.suppress(ConnectionLost):
                 assert qmp.execute("second", timeout=60) == "second"
         with pytest.raises(OSError, match="Bad file descriptor"):
@@ -650,6 +651,19 @@ def test_use_during_call_of_other_thread_raises(tmp_path: Path) -> None:
             second.execute("stop")
         assert waiting.result() == "STOP"
         assert qmp.execute("query-name") == {}
+
+
+def test_close_of_server_ends_accept(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(100):
+            server = listen(tmp_path / "l.sock")
+            accepted = threads.submit(server.accept, wait=60)
+            closed = [threads.submit(server.close), threads.submit(server.close)]
+            with pytest.raises(ConnectError, match="stopped listening|closed, so that"):
+                accepted.result(60)
+            for each in closed:
+                each.result(60)
+            assert list(tmp_path.iterdir()) == []
 
 
 # -- addresses and timeouts ------------------------------------------------------------------------
