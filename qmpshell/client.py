@@ -191,7 +191,8 @@ class Connection(ClientBase):
 
     The connection keeps the newest 100,000 events until the program reads them; `events_dropped`
     counts the others. Replies are matched by id, so a reply that arrives after its timeout is
-    discarded. `close` may be called from any thread; a waiting call then raises ConnectionLost.
+    discarded. `close` may be called from any thread, or by a signal handler; a waiting call then raises
+    ConnectionLost.
     """
 
     def __init__(
@@ -205,10 +206,12 @@ class Connection(ClientBase):
     ) -> None:
         super().__init__(stream, address=address, negotiate=negotiate, agent=agent)
         # `close` wakes a waiting call by closing the pipe's other end.
-        self._wake, self._waker = os.pipe()
+        wake, waker = os.pipe()
+        self._wake, self._waker = open(wake, "rb", 0), open(waker, "wb", 0)
         # The thread of each call that uses the stream, and a key; another thread must not use it too.
         self._users: list[tuple[int, object]] = []
-        self._lock = threading.Lock()
+        # A thread or a signal handler that closes the stream removes it, which cannot be interrupted.
+        self._unclosed = [stream]
         self.timeout = timeout
 
     def negotiate(self, timeout: float, address: Address | None = None) -> None:
@@ -449,19 +452,16 @@ class Connection(ClientBase):
         return self._stream.fileno()
 
     def close(self) -> None:
-        """Close the connection. The server continues. Any thread may call this."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            os.close(self._waker)
-            is_used = bool(self._users)  # then the waiting call closes the stream
-        if not is_used:
+        """Close the connection. The server continues. Any thread or signal handler may call this."""
+        self._closed = True
+        self._waker.close()
+        if not self._users:  # otherwise the waiting call closes the stream
             self._dispose()
 
     def _dispose(self) -> None:
-        self._stream.close()
-        os.close(self._wake)
+        with contextlib.suppress(IndexError):
+            self._unclosed.pop().close()
+        self._wake.close()
 
     def __enter__(self) -> Self:
         return self
@@ -477,22 +477,20 @@ class Connection(ClientBase):
         """
         user = threading.get_ident(), object()
         try:
-            with self._lock:
-                self._check_open(consequence)
-                if self._users and self._users[0][0] != user[0]:
-                    raise RuntimeError(
-                        f"{self._address}: another thread uses this connection; open one for each"
-                        " thread, or use a lock"
-                    )
-                self._users.append(user)
+            self._users.append(
+                user
+            )  # before the check, so that `close` does not close the stream after it
+            self._check_open(consequence)
+            if self._users[0][0] != user[0]:
+                raise RuntimeError(
+                    f"{self._address}: another thread uses this connection; open one for each thread,"
+                    " or use a lock"
+                )
             yield
         finally:
-            with self._lock:
-                is_user = user in self._users
-                if is_user:
-                    self._users.remove(user)
-                must_dispose = is_user and self._closed and not self._users
-            if must_dispose:
+            if user in self._users:
+                self._users.remove(user)
+            if self._closed and not self._users:
                 self._dispose()
 
     def _send(self, data: bytes, files: Sequence[File], requests: Sequence[PendingReply]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import inspect
 import math
 import os
@@ -13,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
@@ -330,8 +332,14 @@ class Interrupt(BaseException):
     """What a signal handler raises."""
 
 
-def interrupted(call: Callable[[], object], number: int) -> bool:
-    """Run `call`. Raise an exception in it at the start or end of a function, as a signal can do.
+def interrupt() -> None:
+    raise Interrupt
+
+
+def interrupted(
+    call: Callable[[], object], number: int, handle: Callable[[], object] = interrupt
+) -> bool:
+    """Run `call`. Call `handle` in it at the start or end of a function, as a signal can do.
 
     `number` selects the function. Return False if `call` has ended before.
     """
@@ -344,7 +352,7 @@ def interrupted(call: Callable[[], object], number: int) -> bool:
         if event == "call" or is_end:
             left -= 1
             if left == 0:
-                raise Interrupt
+                handle()
         return trace
 
     before = sys.gettrace()
@@ -355,7 +363,7 @@ def interrupted(call: Callable[[], object], number: int) -> bool:
         return True
     finally:
         sys.settrace(before)
-    return False
+    return left <= 0
 
 
 def test_interrupt_neither_repeats_nor_hangs(scripted: Scripted) -> None:
@@ -382,6 +390,50 @@ def test_interrupt_neither_repeats_nor_hangs(scripted: Scripted) -> None:
         assert received in ([], ["first"], ["second"], ["first", "second"]), number
         received.clear()
     assert number > 50
+
+
+@pytest.mark.parametrize(
+    "call", [lambda qmp: qmp.get_events(), lambda qmp: qmp.wait_event("E", timeout=0)]
+)
+def test_signal_handler_can_close_connection(
+    scripted: Scripted, call: Callable[[Connection], object]
+) -> None:
+    def serve(peer: Peer) -> None:
+        peer.negotiate()
+        peer.ended()
+
+    server = scripted(serve)
+    number, is_interrupted = 0, True
+    while is_interrupted:
+        number += 1
+        qmp = connect(server.address)
+        descriptors = {qmp.fileno(), qmp._wake.fileno(), qmp._waker.fileno()}
+
+        def use(qmp: Connection = qmp) -> None:
+            with contextlib.suppress(ConnectionLost, ReplyTimeout):
+                call(qmp)
+
+        is_interrupted = interrupted(use, number, qmp.close)
+        qmp.close()
+        for descriptor in descriptors:
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(descriptor)
+    assert number > 20
+
+
+def test_unclosed_connection_leaves_no_descriptor(scripted: Scripted) -> None:
+    def serve(peer: Peer) -> None:
+        peer.negotiate()
+        peer.ended()
+
+    server = scripted(serve)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        connect(server.address)
+        before = os.listdir("/proc/self/fd")
+        connect(server.address)
+        gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
 def test_monitor_is_not_an_agent(one_qemu: Server) -> None:
