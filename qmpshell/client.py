@@ -207,7 +207,7 @@ class Connection(ClientBase):
         super().__init__(stream, address=address, negotiate=negotiate, agent=agent)
         # `close` wakes a waiting call by closing the pipe's other end.
         wake, waker = os.pipe()
-        self._wake, self._waker = open(wake, "rb", 0), open(waker, "wb", 0)
+        self._wake, self._waker = os.fdopen(wake, "rb", 0), os.fdopen(waker, "wb", 0)
         # The thread of each call that uses the stream, and a key; another thread must not use it too.
         self._users: list[tuple[int, object]] = []
         # A thread or a signal handler that closes the stream removes it, which cannot be interrupted.
@@ -363,10 +363,16 @@ class Connection(ClientBase):
         return events.popleft()
 
     def get_events(self) -> list[dict[str, Any]]:
-        """Return all events that have arrived, without waiting."""
+        """Return all events that have arrived, without waiting.
+
+        Raises ConnectionLost if there are none and the connection is lost or closed.
+        """
         with contextlib.suppress(ConnectionLost), self._in_use(""):
             self._receive_rest()
-        return self.clear_events()
+        events = self.clear_events()
+        if not events:
+            self._check_open("no event will arrive")
+        return events
 
     def wait_event(
         self, name: str, *, match: Match | None = None, timeout: float | None = None

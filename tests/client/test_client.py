@@ -135,6 +135,16 @@ def test_timeout_of_zero_returns_arrived_event(
         assert pull(qmp)["event"] == "RESUME"
 
 
+def test_get_events_raises_after_last_event(qemu: Server) -> None:
+    with connect(qemu.address) as qmp:
+        qmp.execute("cont")
+        qemu.kill()
+        assert select.select([qmp], [], [], 60)[0]
+        assert [event["event"] for event in qmp.get_events()] == ["RESUME"]
+        with pytest.raises(ConnectionLost, match="no event will arrive"):
+            qmp.get_events()
+
+
 def test_wait_event_matches_earlier_events(qemu: Server) -> None:
     with connect(qemu.address) as qmp:
         qmp.execute("cont")
@@ -711,7 +721,7 @@ def test_close_of_server_ends_accept(tmp_path: Path) -> None:
             server = listen(tmp_path / "l.sock")
             accepted = threads.submit(server.accept, wait=60)
             closed = [threads.submit(server.close), threads.submit(server.close)]
-            with pytest.raises(ConnectError, match="stopped listening|closed, so that"):
+            with pytest.raises(ConnectError, match=r"stopped listening|closed, so that"):
                 accepted.result(60)
             for each in closed:
                 each.result(60)
