@@ -128,13 +128,14 @@ def result_of(reply: dict[str, Any]) -> Any:
 class EventSearch:
     """Waits for one event, which it removes from the others. `on_change` is called at the end.
 
-    `error` is an exception of `match`.
+    `position` is the number of events before it. `error` is an exception of `match`.
     """
 
     def __init__(self, name: str, match: Match | None) -> None:
         self._name = name
         self._match = match
         self.event: dict[str, Any] | None = None
+        self.position = 0
         self.error: BaseException | None = None
         self.is_returned = False
         self.on_change: Callable[[], object] = _ignore
@@ -170,10 +171,12 @@ class EventSearch:
         self.on_change()
         return True
 
-    def _accepts(self, data: dict[str, Any]) -> bool:
+    def _accepts(self, data: Any) -> bool:
         match = self._match
         if isinstance(match, Mapping):
-            return all(name in data and data[name] == value for name, value in match.items())
+            return isinstance(data, dict) and all(
+                name in data and data[name] == value for name, value in match.items()
+            )
         return match is None or match(data)
 
 
@@ -280,7 +283,7 @@ class ClientState:
         if search in self._searches:
             self._searches.remove(search)
         if search.event is not None and not search.is_returned and not self._offer(search.event):
-            self.events.appendleft(search.event)
+            self.events.insert(search.position, search.event)
 
     # -- input
 
@@ -311,6 +314,7 @@ class ClientState:
             if search.has_ended:
                 self._searches.remove(search)
             if is_found:
+                search.position = len(self.events)
                 return True
         return False
 
