@@ -554,9 +554,9 @@ class LaunchedQemu(Connection):
             self._stream, ask=True, patience=wait, show=lambda _text: None
         )
         if not is_running:
-            raise LaunchError(
-                f"{self._qemu.describe_end()} before the monitor was ready: {self.output.strip()}"
-            )
+            output = self.output.strip()
+            written = f": {output}" if output else ", without any output"
+            raise LaunchError(f"{self._qemu.describe_end()} before the monitor was ready{written}")
         self.negotiate(wait)
 
     @property

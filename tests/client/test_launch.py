@@ -118,6 +118,8 @@ def test_two_launched_qemus_are_independent() -> None:
 def test_launch_failure_contains_output_of_qemu() -> None:
     with pytest.raises(LaunchError, match=r"exited with status 1 .*: invalid option"):
         launch([*EMPTY, "-nonsense"])
+    with pytest.raises(LaunchError, match=r"ready, without any output$"):
+        launch(["true"])
     with pytest.raises(LaunchError, match="no such program in PATH"):
         launch(["no-such-qemu"])
     with pytest.raises(CommandLineError, match="-daemonize"):
