@@ -116,7 +116,7 @@ class Connection(ClientBase):
         """Run a command and return its result. `oob` and `fds` are those of the blocking client.
 
         The server may run a command that is cancelled here. Raises CommandError for an error reply,
-        ConnectionLost, and AddressError if files cannot be passed.
+        ConnectionLost, and AddressError or OSError if files cannot be passed.
         """
         return result_of(await self.send(command_object(name, arguments, oob=oob), fds=fds))
 

@@ -260,8 +260,8 @@ class Connection(ClientBase):
         open here. `oob` runs it out of band if the server supports that (see `capabilities`).
         `timeout` is in seconds; None means no limit, and the default is the connection's.
 
-        Raises CommandError for an error reply, ReplyTimeout or ConnectionLost, and AddressError if
-        files cannot be passed over this transport.
+        Raises CommandError for an error reply, ReplyTimeout or ConnectionLost, AddressError if files
+        cannot be passed over this transport, and OSError if one of them is not open.
         """
         return result_of(
             self.send(command_object(name, arguments, oob=oob), timeout=timeout, fds=fds)
@@ -278,8 +278,8 @@ class Connection(ClientBase):
 
         If the message has no `id`, one is added and removed from the reply. `fds` are passed along.
         Some commands of a guest agent are answered only if they fail, so that they succeed if no
-        reply arrives within three seconds. Raises ReplyTimeout or ConnectionLost, and AddressError
-        if files cannot be passed.
+        reply arrives within three seconds. Raises ReplyTimeout or ConnectionLost, and AddressError or
+        OSError if files cannot be passed.
         """
         seconds = self.timeout if timeout == "default" else timeout
         request = self._state.make_request(message)
@@ -590,11 +590,20 @@ class LaunchedQemu(Connection):
 
 
 def duplicate_files(files: Sequence[File], stream: Stream, address: str) -> list[int]:
-    """Return duplicates of the files' descriptors, to pass over the stream. Raises AddressError."""
+    """Return duplicates of the files' descriptors, to pass over the stream.
+
+    Raises AddressError, or OSError if one is not open.
+    """
     if files and not stream.passes_descriptors:
         raise AddressError(f"{address}: files can be passed only over a UNIX socket")
     descriptors = [file if isinstance(file, int) else file.fileno() for file in files]
-    return [os.dup(descriptor) for descriptor in descriptors]
+    with contextlib.ExitStack() as stack:
+        duplicates = []
+        for descriptor in descriptors:
+            duplicates.append(os.dup(descriptor))
+            stack.callback(os.close, duplicates[-1])
+        stack.pop_all()
+    return duplicates
 
 
 def _deadline(timeout: float | None) -> float:

@@ -470,8 +470,10 @@ def test_files_and_descriptors_are_passed(qemu: Server, tmp_path: Path) -> None:
         with pytest.raises(CommandError, match="No file descriptor supplied"):
             qmp.execute("getfd", {"fdname": "u"})
         assert theirs.fileno() >= 0
+        before = os.listdir("/proc/self/fd")
         with pytest.raises(OSError, match="Bad file descriptor"):
-            qmp.execute("getfd", {"fdname": "u"}, fds=[12345])
+            qmp.execute("getfd", {"fdname": "u"}, fds=[theirs, 12345])
+        assert os.listdir("/proc/self/fd") == before
 
 
 def test_files_are_not_passed_over_tcp() -> None:
@@ -780,14 +782,19 @@ def test_match_that_raises_keeps_all_events(one_qemu: Server) -> None:
 def test_match_by_members_ignores_other_events(scripted: Scripted) -> None:
     def serve(peer: Peer) -> None:
         peer.negotiate()
-        for data in ("", ', "data": {"path": "p"}', ', "data": {"device": "n", "path": "q"}'):
+        for data in (
+            "",
+            ', "data": null',
+            ', "data": {"path": "p"}',
+            ', "data": {"device": "n", "path": "q"}',
+        ):
             peer.send(b'{"event": "E"%s}\n' % data.encode())
         peer.ended()
 
     with connect(scripted(serve).address) as qmp:
         event = qmp.wait_event("E", match={"device": "n"}, timeout=60)
         assert event["data"]["path"] == "q"
-        assert len(qmp.clear_events()) == 2
+        assert len(qmp.clear_events()) == 3
 
 
 def test_readme_example_works_for_virtio_devices(
