@@ -17,11 +17,18 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from functools import partial
 from typing import Any, Self
 
-from .client import AddressLike, File, Match, duplicate_files, rest_for_greeting
+from .client import (
+    AddressLike,
+    File,
+    Match,
+    duplicate_files,
+    parse_with_credentials,
+    rest_for_greeting,
+)
 from .client_state import ClientBase, EventSearch, PendingReply, greeting_waits, result_of
 from .errors import ConnectionLost
 from .qmp import SILENT_SUCCESS_DELAY, command_object
-from .transport import Address, Stream, connect_in_background, inspect_server, make_address
+from .transport import Address, Stream, connect_in_background, inspect_server
 
 _Arguments = dict[str, Any] | None
 _Files = Sequence[File]
@@ -34,9 +41,11 @@ def connect(
     agent: bool = False,
     wait: float | None = None,
     greeting_timeout: float | None = None,
+    tls_creds: str | os.PathLike[str] | None = None,
+    tls_hostname: str | None = None,
 ) -> Connecting:
     """Connect like the blocking `connect`. Use the result in `async with`, or await it."""
-    parsed = make_address(address, exists=os.path.exists)
+    parsed = parse_with_credentials(address, tls_creds, tls_hostname)
 
     async def open_connection() -> Connection:
         started = time.monotonic()

@@ -28,7 +28,16 @@ from .errors import (
 )
 from .qmp import GREETING_TIMEOUT, SILENT_SUCCESS_DELAY, Event, Reply, command_object
 from .session import JobWait, MigrationWait
-from .transport import Listener, Stream, connect_with_retries, inspect_server, make_address
+from .transport import (
+    Credentials,
+    Listener,
+    Stream,
+    TcpAddress,
+    connect_with_retries,
+    inspect_server,
+    make_address,
+    with_credentials,
+)
 
 if TYPE_CHECKING:
     from .qemu import Qemu
@@ -65,6 +74,8 @@ def connect(
     wait: float | None = None,
     timeout: float | None = None,
     greeting_timeout: float | None = None,
+    tls_creds: str | os.PathLike[str] | None = None,
+    tls_hostname: str | None = None,
 ) -> Connection:
     """Connect to the server at `address`: a text as on the command line, a Path, or (host, port).
 
@@ -72,18 +83,33 @@ def connect(
     there yet, or serves another client. The greeting must arrive within `greeting_timeout` seconds;
     by default, within the rest of `wait`, or 5 seconds without it. `timeout` limits the wait for each
     later reply, in seconds; None means no limit. With `negotiate=False`, nothing is sent and no
-    greeting is expected.
+    greeting is expected. `tls_creds` is the directory of the certificates for TLS, and `tls_hostname`
+    the name in the server's certificate if that is not the host of the address.
 
     Raises AddressError, ConnectError, ProtocolError, NegotiationError, ReplyTimeout or
     ConnectionLost.
     """
     started = time.monotonic()
-    parsed = make_address(address, exists=os.path.exists)
+    parsed = parse_with_credentials(address, tls_creds, tls_hostname)
     stream = connect_with_retries(parsed, wait=wait, clock=time.monotonic, sleep=time.sleep)
     name = address if isinstance(address, str) else str(parsed)
     connection = Connection(stream, address=name, negotiate=negotiate, agent=agent, timeout=timeout)
     connection.negotiate(rest_for_greeting(greeting_timeout, wait, started), parsed)
     return connection
+
+
+def parse_with_credentials(
+    address: AddressLike, tls_creds: str | os.PathLike[str] | None, tls_hostname: str | None
+) -> Address:
+    """Return the address, by the parameters of `connect`. Raises AddressError."""
+    parsed = make_address(address, exists=os.path.exists)
+    if tls_creds is None:
+        if tls_hostname is not None or (isinstance(parsed, TcpAddress) and parsed.tls):
+            raise AddressError(f"{parsed}: TLS needs the certificates: give tls_creds=DIR")
+        return parsed
+    if not isinstance(parsed, TcpAddress):
+        raise AddressError(f"{parsed}: tls_creds is for TCP, but this is not a TCP address")
+    return with_credentials(parsed, Credentials(os.fspath(tls_creds), tls_hostname or ""))
 
 
 def rest_for_greeting(timeout: float | None, wait: float | None, started: float) -> float:
