@@ -17,11 +17,18 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from functools import partial
 from typing import Any, Self
 
-from .client import AddressLike, File, Match, duplicate_files, rest_for_greeting
+from .client import (
+    AddressLike,
+    File,
+    Match,
+    duplicate_files,
+    parse_with_credentials,
+    rest_for_greeting,
+)
 from .client_state import ClientBase, EventSearch, PendingReply, greeting_waits, result_of
 from .errors import ConnectionLost
 from .qmp import SILENT_SUCCESS_DELAY, command_object
-from .transport import Address, Stream, connect_in_background, inspect_server, make_address
+from .transport import Address, Stream, connect_in_background, inspect_server
 
 _Arguments = dict[str, Any] | None
 _Files = Sequence[File]
@@ -34,9 +41,11 @@ def connect(
     agent: bool = False,
     wait: float | None = None,
     greeting_timeout: float | None = None,
+    tls_creds: str | os.PathLike[str] | None = None,
+    tls_hostname: str | None = None,
 ) -> Connecting:
     """Connect like the blocking `connect`. Use the result in `async with`, or await it."""
-    parsed = make_address(address, exists=os.path.exists)
+    parsed = parse_with_credentials(address, tls_creds, tls_hostname)
 
     async def open_connection() -> Connection:
         started = time.monotonic()
@@ -116,7 +125,7 @@ class Connection(ClientBase):
         """Run a command and return its result. `oob` and `fds` are those of the blocking client.
 
         The server may run a command that is cancelled here. Raises CommandError for an error reply,
-        ConnectionLost, and AddressError if files cannot be passed.
+        ConnectionLost, and AddressError or OSError if files cannot be passed.
         """
         return result_of(await self.send(command_object(name, arguments, oob=oob), fds=fds))
 
@@ -124,9 +133,8 @@ class Connection(ClientBase):
         """Send a complete QMP message and return the complete reply, also if it is an error."""
         self._check_open("nothing was sent")
         request = self._state.make_request(message)
-        self._write(request.data, duplicate_files(fds, self._stream, self._address))
+        self._write(request.data, duplicate_files(fds, self._stream, self._address), [request])
         self._check_open(f"{request.what} will not arrive")
-        self._state.expect(request)
         try:
             async with asyncio.timeout(SILENT_SUCCESS_DELAY if request.is_silent else None):
                 await self._wait_until(lambda: request.has_ended, request.what, request)
@@ -205,8 +213,10 @@ class Connection(ClientBase):
         self._watch_writing()
         _wake(self._general)
 
-    def _write(self, data: bytes, descriptors: Sequence[int]) -> None:
-        super()._write(data, descriptors)
+    def _write(
+        self, data: bytes, descriptors: Sequence[int], requests: Sequence[PendingReply] = ()
+    ) -> None:
+        super()._write(data, descriptors, requests)
         self._watch_writing()
 
     def _watch_writing(self) -> None:

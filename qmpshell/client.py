@@ -28,7 +28,16 @@ from .errors import (
 )
 from .qmp import GREETING_TIMEOUT, SILENT_SUCCESS_DELAY, Event, Reply, command_object
 from .session import JobWait, MigrationWait
-from .transport import Listener, Stream, connect_with_retries, inspect_server, make_address
+from .transport import (
+    Credentials,
+    Listener,
+    Stream,
+    TcpAddress,
+    connect_with_retries,
+    inspect_server,
+    make_address,
+    with_credentials,
+)
 
 if TYPE_CHECKING:
     from .qemu import Qemu
@@ -65,6 +74,8 @@ def connect(
     wait: float | None = None,
     timeout: float | None = None,
     greeting_timeout: float | None = None,
+    tls_creds: str | os.PathLike[str] | None = None,
+    tls_hostname: str | None = None,
 ) -> Connection:
     """Connect to the server at `address`: a text as on the command line, a Path, or (host, port).
 
@@ -72,18 +83,33 @@ def connect(
     there yet, or serves another client. The greeting must arrive within `greeting_timeout` seconds;
     by default, within the rest of `wait`, or 5 seconds without it. `timeout` limits the wait for each
     later reply, in seconds; None means no limit. With `negotiate=False`, nothing is sent and no
-    greeting is expected.
+    greeting is expected. `tls_creds` is the directory of the certificates for TLS, and `tls_hostname`
+    the name in the server's certificate if that is not the host of the address.
 
     Raises AddressError, ConnectError, ProtocolError, NegotiationError, ReplyTimeout or
     ConnectionLost.
     """
     started = time.monotonic()
-    parsed = make_address(address, exists=os.path.exists)
+    parsed = parse_with_credentials(address, tls_creds, tls_hostname)
     stream = connect_with_retries(parsed, wait=wait, clock=time.monotonic, sleep=time.sleep)
     name = address if isinstance(address, str) else str(parsed)
     connection = Connection(stream, address=name, negotiate=negotiate, agent=agent, timeout=timeout)
     connection.negotiate(rest_for_greeting(greeting_timeout, wait, started), parsed)
     return connection
+
+
+def parse_with_credentials(
+    address: AddressLike, tls_creds: str | os.PathLike[str] | None, tls_hostname: str | None
+) -> Address:
+    """Return the address, by the parameters of `connect`. Raises AddressError."""
+    parsed = make_address(address, exists=os.path.exists)
+    if tls_creds is None:
+        if tls_hostname is not None or (isinstance(parsed, TcpAddress) and parsed.tls):
+            raise AddressError(f"{parsed}: TLS needs the certificates: give tls_creds=DIR")
+        return parsed
+    if not isinstance(parsed, TcpAddress):
+        raise AddressError(f"{parsed}: tls_creds is for TCP, but this is not a TCP address")
+    return with_credentials(parsed, Credentials(os.fspath(tls_creds), tls_hostname or ""))
 
 
 def rest_for_greeting(timeout: float | None, wait: float | None, started: float) -> float:
@@ -191,7 +217,8 @@ class Connection(ClientBase):
 
     The connection keeps the newest 100,000 events until the program reads them; `events_dropped`
     counts the others. Replies are matched by id, so a reply that arrives after its timeout is
-    discarded. `close` may be called from any thread; a waiting call then raises ConnectionLost.
+    discarded. `close` may be called from any thread, or by a signal handler; a waiting call then raises
+    ConnectionLost.
     """
 
     def __init__(
@@ -205,10 +232,12 @@ class Connection(ClientBase):
     ) -> None:
         super().__init__(stream, address=address, negotiate=negotiate, agent=agent)
         # `close` wakes a waiting call by closing the pipe's other end.
-        self._wake, self._waker = os.pipe()
-        self._lock = threading.Lock()
-        self._users = 0
-        self._user = 0  # the thread of the latest use
+        wake, waker = os.pipe()
+        self._wake, self._waker = os.fdopen(wake, "rb", 0), os.fdopen(waker, "wb", 0)
+        # The thread of each call that uses the stream, and a key; another thread must not use it too.
+        self._users: list[tuple[int, object]] = []
+        # A thread or a signal handler that closes the stream removes it, which cannot be interrupted.
+        self._unclosed = [stream]
         self.timeout = timeout
 
     def negotiate(self, timeout: float, address: Address | None = None) -> None:
@@ -257,8 +286,8 @@ class Connection(ClientBase):
         open here. `oob` runs it out of band if the server supports that (see `capabilities`).
         `timeout` is in seconds; None means no limit, and the default is the connection's.
 
-        Raises CommandError for an error reply, ReplyTimeout or ConnectionLost, and AddressError if
-        files cannot be passed over this transport.
+        Raises CommandError for an error reply, ReplyTimeout or ConnectionLost, AddressError if files
+        cannot be passed over this transport, and OSError if one of them is not open.
         """
         return result_of(
             self.send(command_object(name, arguments, oob=oob), timeout=timeout, fds=fds)
@@ -275,16 +304,15 @@ class Connection(ClientBase):
 
         If the message has no `id`, one is added and removed from the reply. `fds` are passed along.
         Some commands of a guest agent are answered only if they fail, so that they succeed if no
-        reply arrives within three seconds. Raises ReplyTimeout or ConnectionLost, and AddressError
-        if files cannot be passed.
+        reply arrives within three seconds. Raises ReplyTimeout or ConnectionLost, and AddressError or
+        OSError if files cannot be passed.
         """
         seconds = self.timeout if timeout == "default" else timeout
         request = self._state.make_request(message)
         if request.is_silent:
             seconds = min(SILENT_SUCCESS_DELAY, math.inf if seconds is None else seconds)
         with self._in_use("nothing was sent"):
-            self._send(request.data, fds, request.what)
-            self._state.expect(request)
+            self._send(request.data, fds, [request])
             try:
                 self._receive_until(lambda: request.has_ended, seconds, request.what)
                 return request.result(self._address)
@@ -318,9 +346,7 @@ class Connection(ClientBase):
                     data = b"".join(request.data for request in batch)
                     if data:
                         with self._in_use("nothing was sent"):
-                            self._send(data, (), batch[0].what)
-                            for request in batch:
-                                self._state.expect(request)
+                            self._send(data, (), batch)
                         requests.extend(batch)
                 if not requests:
                     return
@@ -363,10 +389,16 @@ class Connection(ClientBase):
         return events.popleft()
 
     def get_events(self) -> list[dict[str, Any]]:
-        """Return all events that have arrived, without waiting."""
+        """Return all events that have arrived, without waiting.
+
+        Raises ConnectionLost if there are none and the connection is lost or closed.
+        """
         with contextlib.suppress(ConnectionLost), self._in_use(""):
             self._receive_rest()
-        return self.clear_events()
+        events = self.clear_events()
+        if not events:
+            self._check_open("no event will arrive")
+        return events
 
     def wait_event(
         self, name: str, *, match: Match | None = None, timeout: float | None = None
@@ -452,19 +484,16 @@ class Connection(ClientBase):
         return self._stream.fileno()
 
     def close(self) -> None:
-        """Close the connection. The server continues. Any thread may call this."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            os.close(self._waker)
-            is_used = self._users > 0  # then the waiting call closes the stream
-        if not is_used:
+        """Close the connection. The server continues. Any thread or signal handler may call this."""
+        self._closed = True
+        self._waker.close()
+        if not self._users:  # otherwise the waiting call closes the stream
             self._dispose()
 
     def _dispose(self) -> None:
-        self._stream.close()
-        os.close(self._wake)
+        with contextlib.suppress(IndexError):
+            self._unclosed.pop().close()
+        self._wake.close()
 
     def __enter__(self) -> Self:
         return self
@@ -478,43 +507,44 @@ class Connection(ClientBase):
 
         Raises RuntimeError if another thread uses it: that one could read this one's reply.
         """
-        thread = threading.get_ident()
-        with self._lock:
+        user = threading.get_ident(), object()
+        try:
+            self._users.append(
+                user
+            )  # before the check, so that `close` does not close the stream after it
             self._check_open(consequence)
-            if self._users and self._user != thread:
+            if self._users[0][0] != user[0]:
                 raise RuntimeError(
                     f"{self._address}: another thread uses this connection; open one for each thread,"
                     " or use a lock"
                 )
-            self._user = thread
-            self._users += 1
-        try:
             yield
         finally:
-            with self._lock:
-                self._users -= 1
-                must_dispose = self._closed and not self._users
-            if must_dispose:
+            if user in self._users:
+                self._users.remove(user)
+            if self._closed and not self._users:
                 self._dispose()
 
-    def _send(self, data: bytes, files: Sequence[File], what: str) -> None:
-        """Send a message whose reply is `what`. Raises ConnectionLost or AddressError."""
-        self._write(data, duplicate_files(files, self._stream, self._address))
-        self._check_open(f"{what} will not arrive")
+    def _send(self, data: bytes, files: Sequence[File], requests: Sequence[PendingReply]) -> None:
+        """Send the data of `requests`. Raises ConnectionLost or AddressError."""
+        self._write(data, duplicate_files(files, self._stream, self._address), requests)
+        self._check_open(f"{requests[0].what} will not arrive")
 
     def _receive_until(self, done: Callable[[], bool], timeout: float | None, what: str) -> None:
         if done():
             return
         deadline = _deadline(timeout)
         consequence = f"{what} will not arrive"
+        is_over = False
         with self._in_use(consequence):
             while not done():
                 self._check_open(consequence)
-                left = deadline - time.monotonic()
-                if left < 0:
+                if is_over:
                     raise ReplyTimeout(
                         f"{self._address}: {what} did not arrive within {timeout:g} s"
                     )
+                left = deadline - time.monotonic()
+                is_over = left <= 0  # but what has arrived is read once more
                 if self._poll(left):
                     self._receive()
 
@@ -550,9 +580,9 @@ class LaunchedQemu(Connection):
             self._stream, ask=True, patience=wait, show=lambda _text: None
         )
         if not is_running:
-            raise LaunchError(
-                f"{self._qemu.describe_end()} before the monitor was ready: {self.output.strip()}"
-            )
+            output = self.output.strip()
+            written = f": {output}" if output else ", without any output"
+            raise LaunchError(f"{self._qemu.describe_end()} before the monitor was ready{written}")
         self.negotiate(wait)
 
     @property
@@ -586,11 +616,20 @@ class LaunchedQemu(Connection):
 
 
 def duplicate_files(files: Sequence[File], stream: Stream, address: str) -> list[int]:
-    """Return duplicates of the files' descriptors, to pass over the stream. Raises AddressError."""
+    """Return duplicates of the files' descriptors, to pass over the stream.
+
+    Raises AddressError, or OSError if one is not open.
+    """
     if files and not stream.passes_descriptors:
         raise AddressError(f"{address}: files can be passed only over a UNIX socket")
     descriptors = [file if isinstance(file, int) else file.fileno() for file in files]
-    return [os.dup(descriptor) for descriptor in descriptors]
+    with contextlib.ExitStack() as stack:
+        duplicates = []
+        for descriptor in descriptors:
+            duplicates.append(os.dup(descriptor))
+            stack.callback(os.close, duplicates[-1])
+        stack.pop_all()
+    return duplicates
 
 
 def _deadline(timeout: float | None) -> float:

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 _FIRST_RETRY = 2.0
 _LAST_RETRY = 5.0
 _MAX_EVENTS = 100_000
+# After an exception of a signal handler, it is unknown which part was sent, or parsed.
+_INTERRUPTED = "an exception interrupted the connection in the middle of a message"
 
 
 def greeting_waits(timeout: float, *, agent: bool) -> Iterator[float]:
@@ -126,13 +128,14 @@ def result_of(reply: dict[str, Any]) -> Any:
 class EventSearch:
     """Waits for one event, which it removes from the others. `on_change` is called at the end.
 
-    `error` is an exception of `match`.
+    `position` is the number of events before it. `error` is an exception of `match`.
     """
 
     def __init__(self, name: str, match: Match | None) -> None:
         self._name = name
         self._match = match
         self.event: dict[str, Any] | None = None
+        self.position = 0
         self.error: BaseException | None = None
         self.is_returned = False
         self.on_change: Callable[[], object] = _ignore
@@ -168,10 +171,12 @@ class EventSearch:
         self.on_change()
         return True
 
-    def _accepts(self, data: dict[str, Any]) -> bool:
+    def _accepts(self, data: Any) -> bool:
         match = self._match
         if isinstance(match, Mapping):
-            return all(name in data and data[name] == value for name, value in match.items())
+            return isinstance(data, dict) and all(
+                name in data and data[name] == value for name, value in match.items()
+            )
         return match is None or match(data)
 
 
@@ -278,7 +283,7 @@ class ClientState:
         if search in self._searches:
             self._searches.remove(search)
         if search.event is not None and not search.is_returned and not self._offer(search.event):
-            self.events.appendleft(search.event)
+            self.events.insert(search.position, search.event)
 
     # -- input
 
@@ -309,6 +314,7 @@ class ClientState:
             if search.has_ended:
                 self._searches.remove(search)
             if is_found:
+                search.position = len(self.events)
                 return True
         return False
 
@@ -356,13 +362,17 @@ class ClientBase:
         try:
             self._stream.flush()
             data = self._stream.read()
+            if data is not None:
+                self._state.receive(data)
         except ConnectionLost as error:
             self._end(f"connection lost: {error}")
             return False
+        except BaseException:
+            self._end(_INTERRUPTED)
+            raise
         if data == b"":
             self._end("connection lost: the server closed it")
-        if data is not None:
-            self._state.receive(data)
+        elif data is not None:
             self._answer_handshake()
         return bool(data)
 
@@ -376,13 +386,20 @@ class ClientBase:
         if answer and self._lost is None:
             self._write(answer, ())
 
-    def _write(self, data: bytes, descriptors: Sequence[int]) -> None:
-        """Send data after that of the handshake, or handle the end of the connection."""
+    def _write(
+        self, data: bytes, descriptors: Sequence[int], requests: Sequence[PendingReply] = ()
+    ) -> None:
+        """Send the data of `requests` after that of the handshake, or handle the end of the connection."""
         try:
             self._stream.write(self._state.protocol.data_to_send() + data, descriptors)
+            for request in requests:
+                self._state.expect(request)
         except ConnectionLost as error:
             self._receive_rest()
             self._end(f"connection lost: {error}")
+        except BaseException:
+            self._end(_INTERRUPTED)
+            raise
 
     @property
     def greeting(self) -> dict[str, Any] | None:

@@ -268,7 +268,6 @@ class QomFiles:
         try:
             events = self._connection.get_events()
             self.is_shutdown |= any(event["event"] == "SHUTDOWN" for event in events)
-            self._connection.pull_event(timeout=0)
         except ConnectionLost as error:
             return error
         finally:

@@ -139,12 +139,16 @@ class QemuCommandLine(Record):
             return "gdb cannot read commands here: write gdb -ex run -ex bt --args PROGRAM"
         return ""
 
+    def monitor(self, descriptor: int) -> str:
+        """Return the argument of -chardev for a monitor on the listening socket `descriptor`."""
+        number = descriptor if self.keeps_descriptors else 0  # its standard input
+        return f"socket,id={_MONITOR_ID},fd={number},server=on,wait=off"
+
     def command(self, descriptor: int) -> list[str]:
         """Return the complete command, with a monitor on the listening socket `descriptor`."""
-        number = descriptor if self.keeps_descriptors else 0  # its standard input
         # In front, because an incomplete option of the user's would consume what follows.
         monitor = [
-            *("-chardev", f"socket,id={_MONITOR_ID},fd={number},server=on,wait=off"),
+            *("-chardev", self.monitor(descriptor)),
             *("-mon", f"chardev={_MONITOR_ID},mode=control"),
         ]
         return [*self.wrapper, self.program, *self.own, *monitor, *self.arguments]

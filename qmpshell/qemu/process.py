@@ -104,6 +104,8 @@ _DAEMON_INTERVAL = 0.05
 # More than a greeting and a reply, in bytes.
 _PEEK_SIZE = 1 << 16
 _PR_SET_PDEATHSIG = 1
+# Held while descriptors are inheritable, because a QEMU that another thread starts would inherit them.
+_STARTING = threading.Lock()
 
 
 def find_program(name: str, environment: Mapping[str, str]) -> str:
@@ -129,10 +131,10 @@ def find_program(name: str, environment: Mapping[str, str]) -> str:
 class Qemu:
     """A QEMU process that was started here.
 
-    `address` is the path of its monitor's socket; `name` is for messages. If it outlives
-    qmpshell, its output goes to the file `log`, because it must not depend on qmpshell. In a loop, wait until
-    `output_descriptor` or `end_descriptor` is readable (either may be None), then show
-    `read_output()` and check `poll()`.
+    `address` is the path of its monitor's socket; `name` is for messages. `monitor` is the argument
+    that opens its monitor. If it outlives qmpshell, its output goes to the file `log`, because it must
+    not depend on qmpshell. In a loop, wait until `output_descriptor` or `end_descriptor` is readable
+    (either may be None), then show `read_output()` and check `poll()`.
     """
 
     def __init__(
@@ -142,6 +144,7 @@ class Qemu:
         reader: OutputReader | None,
         *,
         name: str,
+        monitor: str,
     ) -> None:
         self.pid = process.pid
         self.name = name
@@ -150,6 +153,7 @@ class Qemu:
         self.end_descriptor: int | None = None
         self._process = process
         self._directory = directory
+        self._monitor = monitor
         self._reader = reader
         # Read while waiting for the end, and not returned yet.
         self._unread_output = ""
@@ -272,7 +276,7 @@ class Qemu:
 
     def find_daemons(self) -> list[int]:
         """Return the processes into which QEMU has put itself in the background (-daemonize)."""
-        return self._directory.find_holders() if self.poll() is not None else []
+        return self._directory.find_holders(self._monitor) if self.poll() is not None else []
 
     def _end_daemons(self) -> None:
         for number, patience in (
@@ -364,10 +368,11 @@ class ChildServer:
         """
         directory = self.directory if self.latest is None else self._make_directory()
         name = os.path.basename(self.line.program)
-        with contextlib.ExitStack() as stack:
+        with _STARTING, contextlib.ExitStack() as stack:
             stack.callback(directory.remove)
             try:
                 listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                number = listener.fileno()
                 listener.bind(directory.socket)
                 listener.listen(1)
                 # Two of QEMU's threads may accept the same connection: one of them must not wait.
@@ -376,12 +381,12 @@ class ChildServer:
                 # Connected before QEMU exists, and accepted by it when it is ready, so there is no race.
                 stream = open_stream(UnixAddress(directory.socket), timeout=_QUIT_PATIENCE)
                 stack.callback(stream.close)
-                for descriptor in (listener.fileno(), directory.descriptor):
+                for descriptor in (number, directory.descriptor):
                     os.set_inheritable(descriptor, True)
                 inherited = self.line.keeps_descriptors
                 process = subprocess.Popen(
-                    self.line.command(listener.fileno()),
-                    stdin=subprocess.DEVNULL if inherited else listener.fileno(),
+                    self.line.command(number),
+                    stdin=subprocess.DEVNULL if inherited else number,
                     stdout=sink,
                     stderr=sink,
                     env=self._environment,
@@ -394,11 +399,12 @@ class ChildServer:
             except ConnectError as error:
                 raise LaunchError(f"{name} cannot be started: {error}") from error
             stack.pop_all()
-        listener.close()
-        if sink != output:
-            os.close(sink)
-        os.set_inheritable(directory.descriptor, False)
-        self.latest = Qemu(process, directory, reader, name=name)
+            listener.close()
+            if sink != output:
+                os.close(sink)
+            os.set_inheritable(directory.descriptor, False)
+        monitor = self.line.monitor(number)
+        self.latest = Qemu(process, directory, reader, name=name, monitor=monitor)
         return stream, directory.socket
 
     def end_question(self) -> str:

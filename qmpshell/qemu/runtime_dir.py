@@ -11,6 +11,7 @@ import fcntl
 import os
 import stat
 import tempfile
+import threading
 from collections.abc import Callable
 
 from ..errors import LaunchError
@@ -20,6 +21,8 @@ SOCKET, LOG, PICTURE = "qmp.sock", "qemu.log", "picture"
 
 # The maximum path length of a UNIX socket, in bytes.
 _MAX_SOCKET_PATH = 107
+# Held until a new directory is locked, because another thread would remove it as a leftover.
+_MAKING = threading.Lock()
 
 
 class RuntimeDirectory:
@@ -36,15 +39,18 @@ class RuntimeDirectory:
         with contextlib.suppress(OSError):  # a file system may have no locks
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    def find_holders(self) -> list[int]:
-        """Return the processes that have inherited the lock and are still running, on Linux."""
+    def find_holders(self, argument: str) -> list[int]:
+        """Return the running processes that have inherited the lock and have this argument, on Linux.
+
+        A process that this one has forked inherits the lock too.
+        """
         self.release()
         with contextlib.suppress(OSError):
             self.descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return _find_users(self.descriptor)
+                return _find_users(self.descriptor, argument)
         return []
 
     def release(self) -> None:
@@ -78,13 +84,16 @@ class PictureDirectory:
         self._cleanup.close()
 
 
-def _find_users(descriptor: int) -> list[int]:
-    """Return the other processes that have the directory of a descriptor open."""
-    path = os.readlink(f"/proc/self/fd/{descriptor}")
-    pids = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
-    return [
-        pid for pid in pids if pid != os.getpid() and path in read_links(f"/proc/{pid}/fd").values()
-    ]
+def _find_users(descriptor: int, argument: str) -> list[int]:
+    """Return the processes with this argument that have the directory of a descriptor open."""
+    path, word = os.readlink(f"/proc/self/fd/{descriptor}"), os.fsencode(argument)
+    found = []
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+            if word in words and path in read_links(f"/proc/{name}/fd").values():
+                found.append(int(name))
+    return found
 
 
 def make_runtime_directory(runtime: str, *, pid: int) -> RuntimeDirectory:
@@ -99,15 +108,16 @@ def make_runtime_directory(runtime: str, *, pid: int) -> RuntimeDirectory:
         lambda: tempfile.mkdtemp(prefix="qmpshell-", dir="/tmp"),
     )
     problem = "all paths that were tried are too long"
-    for make in makers:
-        try:
-            path = make()
-            if path and len(os.fsencode(os.path.join(path, SOCKET))) <= _MAX_SOCKET_PATH:
-                return RuntimeDirectory(path)
-            if path:
-                os.rmdir(path)
-        except OSError as error:
-            problem = f"{error.filename}: {error.strerror}"
+    with _MAKING:
+        for make in makers:
+            try:
+                path = make()
+                if path and len(os.fsencode(os.path.join(path, SOCKET))) <= _MAX_SOCKET_PATH:
+                    return RuntimeDirectory(path)
+                if path:
+                    os.rmdir(path)
+            except OSError as error:
+                problem = f"{error.filename}: {error.strerror}"
     raise LaunchError(f"cannot create a directory for QEMU's files: {problem}")
 
 

@@ -74,8 +74,9 @@ def hold_signals() -> Iterator[set[int]]:
 class CleanupOnSignal:
     """Calls `clean_up` with the number of a signal that ends this process, before it ends.
 
-    Call `close` when there is nothing to clean up any more. In another thread than the main one, it
-    does nothing.
+    Call `close` when there is nothing to clean up any more; the exception that Python itself raises
+    after Ctrl-C must lead to that, because it may not end this process. In another thread than the main
+    one, it does nothing.
     """
 
     def __init__(self, clean_up: Callable[[int], None]) -> None:
@@ -90,8 +91,10 @@ class CleanupOnSignal:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._is_cleaning:
             return
-        self._is_cleaning = True
         before = self._before.get(number)
+        if before is signal.default_int_handler:
+            before(number, frame)
+        self._is_cleaning = True
         self._clean_up(number)
         self.close()
         if callable(before):

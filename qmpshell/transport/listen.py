@@ -6,6 +6,7 @@ it could remove it. A lock file beside the socket names the socket that qmpshell
 
 from __future__ import annotations
 
+import _thread  # smaller than `threading`
 import contextlib
 import errno
 import fcntl
@@ -33,8 +34,8 @@ _MAX_POLL = 1_000_000  # milliseconds
 class Listener:
     """A bound socket that accepts one caller at a time. `close` removes its path.
 
-    After `accept`, others are refused until it is called again. Raises ConnectError if the address
-    cannot be bound.
+    After `accept`, others are refused until it is called again. Another thread, or a signal handler,
+    may close it. Raises ConnectError if the address cannot be bound.
     """
 
     def __init__(self, address: Address) -> None:
@@ -45,6 +46,8 @@ class Listener:
         self.address = address
         self._socket: socket.socket | None = None
         self._is_accepting = False
+        self._is_closed = False
+        self._lock = _thread.RLock()
         self._path: _Path | None = None
         try:
             if isinstance(address, UnixAddress) and not address.abstract:
@@ -88,29 +91,37 @@ class Listener:
         """Return the next connection within `timeout` seconds (None: no limit). Raises ConnectError.
 
         A process of another user is refused, which is reported to `notice`. A call in another
-        thread ends with ConnectError.
+        thread ends with ConnectError, also after `close`.
         """
-        if self._is_accepting:
-            self._stop()
-        try:
-            listening = self._socket or self._listen()
-        except OSError as error:
-            raise self._explain(error) from error
-        self._is_accepting = True
+        with self._lock:
+            if self._is_closed:
+                raise ConnectError(f"{self.address}: stopped listening")
+            if self._is_accepting:
+                self._stop()
+            try:
+                listening = self._socket or self._listen()
+            except OSError as error:
+                raise self._explain(error) from error
+            self._is_accepting = True
         try:
             connected = self._accept_trusted(listening, timeout, notice)
         except BaseException:
-            if self._socket is listening:
-                self._is_accepting = False
-            else:
-                listening.close()
+            self._end_accept(listening, stops=False)
             raise
-        self._is_accepting = False
-        self._stop()
+        self._end_accept(listening, stops=True)
         connected.setblocking(True)
         if connected.family != socket.AF_UNIX:
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return SocketStream(connected)
+
+    def _end_accept(self, listening: socket.socket, *, stops: bool) -> None:
+        with self._lock:
+            if self._socket is not listening:  # `_stop` was called in another thread
+                listening.close()
+                return
+            self._is_accepting = False
+            if stops:
+                self._stop()
 
     def _accept_trusted(
         self,
@@ -156,10 +167,12 @@ class Listener:
 
     def close(self) -> None:
         """Stop listening. Remove the socket's path if it is still the one that was bound here."""
-        self._stop()
-        if self._path is not None:
-            self._path.close()
-            self._path = None
+        with self._lock:
+            self._is_closed = True
+            self._stop()
+            if self._path is not None:
+                self._path.close()
+                self._path = None
 
 
 class _Path:
@@ -257,8 +270,9 @@ class _Path:
         self._remove(self._bound)
         with contextlib.suppress(OSError):
             os.unlink(self._lock_path)
-        os.close(self._descriptor)
-        self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:  # otherwise a signal handler has closed it
+            os.close(descriptor)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

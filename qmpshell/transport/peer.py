@@ -350,10 +350,18 @@ def explain_delay(address: str, peer: Peer) -> str:
     if peer.waiting:
         more = f", and {peer.waiting} more {'waits' if peer.waiting == 1 else 'wait'}"
     holder = f", {peer.holder}," if peer.holder is not None else ""
+    if _is_agent(peer):
+        return f"{address}: busy: another client{holder} uses this guest agent{more}; end it"
     return (
         f"{address}: busy: another client{holder} holds this monitor{more} (QEMU serves one at a"
         " time); end it, or give QEMU a second monitor"
     )
+
+
+def _is_agent(peer: Peer) -> bool:
+    """Return True if the server is a guest agent, or QEMU with the channel of one."""
+    is_server = peer.server is not None and peer.server.name == "qemu-ga"
+    return is_server or "guest_agent" in peer.user
 
 
 _AGENT_REMEDY = "; use qmpshell --ga, or qmpshell ga"

@@ -93,20 +93,21 @@ class Stream:
     def flush(self) -> None:
         """Send as much of the queue as possible. Raises ConnectionLost."""
         while self._queue:
-            head, descriptors = self._queue[0]
+            # Before sending: after an exception of a signal handler, nothing may be sent again.
+            head, descriptors = self._queue.popleft()
             try:
                 sent = self._write(head, descriptors)
             except (BlockingIOError, InterruptedError):
+                self._queue.appendleft((head, descriptors))
                 return
             except OSError as error:
+                _close_all(descriptors)
                 self._drop_queue()
                 raise ConnectionLost(f"sending failed: {error.strerror or error}") from error
             if descriptors:
                 _close_all(descriptors)
             if sent < len(head):
-                self._queue[0] = (memoryview(head)[sent:], ())
-            else:
-                self._queue.popleft()
+                self._queue.appendleft((memoryview(head)[sent:], ()))
 
     def _drop_queue(self) -> None:
         for _, descriptors in self._queue:

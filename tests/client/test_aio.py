@@ -285,6 +285,29 @@ def test_event_of_cancelled_wait_goes_to_another_task(scripted: Scripted) -> Non
     complete(main())
 
 
+def test_event_of_cancelled_wait_keeps_its_place(scripted: Scripted) -> None:
+    def serve(peer: Peer) -> None:
+        peer.negotiate()
+        command = peer.read()
+        for name in "EFG":
+            peer.send(b'{"event": "%s"}\n' % name.encode())
+        peer.reply(command)
+        peer.ended()
+
+    async def main() -> None:
+        async with connect(scripted(serve).address) as qmp:
+            waiting: asyncio.Task[dict[str, Any]] = asyncio.create_task(
+                qmp.wait_event("F", match=lambda _data: waiting.cancel())
+            )
+            await until_waiting()
+            await qmp.execute("x")
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert names(qmp.clear_events()) == ["E", "F", "G"]
+
+    complete(main())
+
+
 def test_match_that_raises_keeps_all_events(qemu: Server) -> None:
     async def main() -> None:
         async with connect(qemu.address) as qmp:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,29 @@ def test_launch_accepts_a_wrapper_and_the_qemu_variable(monkeypatch: pytest.Monk
         assert qmp.execute("query-name") == {"name": MARK}
 
 
+def test_close_spares_forked_process() -> None:
+    reading, writing = os.pipe()
+    with launch(EMPTY):
+        worker = os.fork()
+        if worker == 0:
+            os.close(writing)
+            os._exit(len(os.read(reading, 1)))
+    os.write(writing, b"x")
+    assert os.waitpid(worker, 0)[1] == 1 << 8
+    os.close(reading)
+    os.close(writing)
+
+
+def test_concurrently_launched_qemus_are_independent() -> None:
+    with ThreadPoolExecutor(4) as threads, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            started = [threads.submit(launch, EMPTY) for _ in range(4)]
+            first, *others = [stack.enter_context(each.result()) for each in started]
+            first.close()
+            for qmp in others:
+                assert qmp.execute("query-name") == {"name": MARK}
+
+
 def test_two_launched_qemus_are_independent() -> None:
     with launch(EMPTY) as first, launch(EMPTY) as second:
         assert first.address != second.address
@@ -93,6 +118,8 @@ def test_two_launched_qemus_are_independent() -> None:
 def test_launch_failure_contains_output_of_qemu() -> None:
     with pytest.raises(LaunchError, match=r"exited with status 1 .*: invalid option"):
         launch([*EMPTY, "-nonsense"])
+    with pytest.raises(LaunchError, match=r"ready, without any output$"):
+        launch(["true"])
     with pytest.raises(LaunchError, match="no such program in PATH"):
         launch(["no-such-qemu"])
     with pytest.raises(CommandLineError, match="-daemonize"):

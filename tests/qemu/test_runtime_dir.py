@@ -8,13 +8,16 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from qmpshell.errors import LaunchError
 from qmpshell.qemu import make_runtime_directory
+from qmpshell.qemu.runtime_dir import RuntimeDirectory
 
 
 @pytest.fixture
@@ -170,6 +173,22 @@ def test_directories_of_killed_shells_are_removed(runtime: Path, dead_pid: int) 
     make_runtime_directory(str(runtime), pid=os.getpid()).remove()
     left_over = {path.name for path in (runtime / "qmpshell").iterdir()}
     assert left_over == {"notes", f"{dead_pid}-file"}
+
+
+def test_threads_get_their_own_directories(runtime: Path) -> None:
+    start = threading.Barrier(4)
+
+    def make(_number: int) -> RuntimeDirectory:
+        start.wait(60)
+        return make_runtime_directory(str(runtime), pid=os.getpid())
+
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(50):
+            made = list(threads.map(make, range(4)))
+            assert len({directory.path for directory in made}) == 4
+            for directory in made:
+                assert os.path.isdir(directory.path)
+                directory.remove()
 
 
 def test_directory_of_running_shell_is_kept(runtime: Path, holder: subprocess.Popen[bytes]) -> None:

@@ -160,6 +160,19 @@ def test_device_mode_is_raw_until_close(terminal_pair: tuple[int, int]) -> None:
     stream.close()
 
 
+def test_caught_interrupt_keeps_device_mode_raw(terminal_pair: tuple[int, int]) -> None:
+    _, slave = terminal_pair
+    before = termios.tcgetattr(slave)
+    stream = open_device(os.ttyname(slave))
+    during = termios.tcgetattr(slave)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert termios.tcgetattr(slave) == during
+    stream.close()
+    assert termios.tcgetattr(slave) == before
+
+
 def test_device_mode_is_restored_with_unread_output(terminal_pair: tuple[int, int]) -> None:
     _, slave = terminal_pair
     before = termios.tcgetattr(slave)

@@ -47,6 +47,14 @@ SHELL = Process(9, "qmpshell")
             " serves one at a time); end it, or give QEMU a second monitor",
         ),
         (
+            Peer(server=Process(7, "qemu-ga"), is_held=True, holder=SHELL),
+            "a: busy: another client, qmpshell (pid 9), uses this guest agent; end it",
+        ),
+        (
+            Peer(server=QEMU, is_held=True, user="virtserialport,name=org.qemu.guest_agent.0"),
+            "a: busy: another client uses this guest agent; end it",
+        ),
+        (
             Peer(server=Process(7, "qemu", "T"), is_held=True, holder=SHELL),
             "a: qemu (pid 7) is stopped; kill -CONT 7 resumes it",
         ),

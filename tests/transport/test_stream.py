@@ -6,6 +6,7 @@ import os
 import pty
 import socket
 import tty
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,22 @@ def test_large_write_arrives_at_slow_reader() -> None:
         assert not stream.want_write
     assert received == data
     stream.close()
+
+
+def test_interrupted_write_is_not_repeated() -> None:
+    class Interrupted(SocketStream):
+        def _write(self, data: bytes | memoryview, descriptors: Sequence[int]) -> int:
+            super()._write(data, descriptors)
+            raise KeyboardInterrupt  # by a signal handler
+
+    local, remote = socket.socketpair()
+    stream = Interrupted(local)
+    with remote:
+        with pytest.raises(KeyboardInterrupt):
+            stream.write(b"abc")
+        stream.flush()
+        stream.close()
+        assert remote.recv(100) == b"abc"
 
 
 def test_descriptor_stays_blocking() -> None:
