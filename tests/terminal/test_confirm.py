@@ -54,7 +54,7 @@ def test_text_pasted_without_marks_is_no_confirmation(one_qemu: Server) -> None:
         terminal.line("quit")
         wait_question(terminal)
         terminal.type("y\ryes\r")
-        terminal.wait_above(QUESTION, "not sent")
+        terminal.wait_for("not sent")
         terminal.wait_for("The command yes has not been found")
         assert_alive(terminal)
 

@@ -160,6 +160,15 @@ def test_device_mode_is_raw_until_close(terminal_pair: tuple[int, int]) -> None:
     stream.close()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt, also if the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_caught_interrupt_keeps_device_mode_raw(terminal_pair: tuple[int, int]) -> None:
     _, slave = terminal_pair
     before = termios.tcgetattr(slave)
