@@ -28,6 +28,8 @@ _BETWEEN = re.compile(rb"[ \t\r\n\xff]*")
 _GARBAGE_END = rb"[\n{]"  # compiled on first use, because servers send no garbage
 # Impossible within a message: quotes in a string are escaped, and QMP has no such member.
 _GREETING = b'{"QMP": {"'
+# How a reply that reports success starts.
+_SUCCESS = b'{"return":'
 
 # This many bytes of an object are scanned plainly. After them, the windows double in size, so that the
 # total work is proportional to the size of the object.
@@ -65,6 +67,18 @@ class Framer:
             if len(head) >= 4096:
                 break
         return head
+
+    def is_only_success(self, data: bytes) -> bool:
+        """Return True if `data` is one complete reply that reports success and has no id.
+
+        False does not mean the opposite: long replies are not examined.
+        """
+        if self._parts or len(data) > _PLAIN_WINDOW or not data.startswith(_SUCCESS):
+            return False
+        try:
+            return len(decode_strict(data.rstrip())) == 1
+        except (ValueError, RecursionError):
+            return False
 
     def feed(self, data: bytes) -> list[Message | Malformed]:
         """Add bytes. Return the messages and malformed data that are now complete, in order."""

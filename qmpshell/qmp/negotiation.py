@@ -61,6 +61,10 @@ class Handshake:
         self.capabilities: frozenset[str] = frozenset()
         self.echoes_ids = True
 
+    def is_only_success(self, data: bytes) -> bool:
+        """Return True if `data` is one complete reply to a command, which reports success and has no id."""
+        return self.state == READY and self._framer.is_only_success(data)
+
     def receive_end(self) -> list[Item]:
         """Handle the end of the stream. Return an incomplete message as Malformed."""
         return self._sorted(self._framer.end())

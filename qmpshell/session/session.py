@@ -77,8 +77,6 @@ class Session:
         self._lines = state.lines
         self._table = state.sender.table
         self._outbox = state.outbox
-        # The messages that `is_ended_by` has parsed, for `receive`.
-        self._parsed: list[Item] | None = None
         self._runner = LineRunner(
             state,
             run_shell_command=self._run_shell_command,
@@ -116,25 +114,19 @@ class Session:
     def is_ended_by(self, data: bytes) -> bool:
         """Return True if the session will be idle after it has received `data`.
 
-        This is known if `data` is the successful reply to the last command of the only line, and there
-        is no log that must accept the reply first. `receive` must be called with the same data next.
+        This is known if `data` is the successful reply to the last command of the only line, without
+        an id, and there is no log that must accept the reply first.
         """
-        task, request, protocol = self._lines.current, self._table.only, self.connection.protocol
-        if (
-            not data
-            or task is None
-            or request is None
-            or task.line.requests[-1:] != [request]
-            or (request.redirect or request.is_silent or self._lines.waiting)
-            or self.state.message_logger.is_open
-            or protocol.state != READY
-        ):
-            return False
-        self._parsed = protocol.receive(data)
-        if len(self._parsed) != 1:
-            return False
-        reply = self._parsed[0]
-        return isinstance(reply, Reply) and not reply.is_error and request.answers(reply)
+        task, request = self._lines.current, self._table.only
+        return (
+            task is not None
+            and request is not None
+            and task.line.requests[-1:] == [request]
+            and not (request.redirect or request.is_silent or self._lines.waiting)
+            and "id" not in request.message
+            and not self.state.message_logger.is_open
+            and self.connection.protocol.is_only_success(data)
+        )
 
     @property
     def lost(self) -> bool:
@@ -265,10 +257,8 @@ class Session:
     def _receive_data(self, data: bytes) -> None:
         """Handle the messages in received bytes."""
         protocol, logger = self.connection.protocol, self.state.message_logger
-        items, self._parsed = self._parsed, None
-        was_ready = items is not None or protocol.state == READY
-        if items is None:
-            items = protocol.receive(data)
+        was_ready = protocol.state == READY
+        items = protocol.receive(data)
         own = protocol.pop_handshake_replies() if protocol.own_replies else []
         for index, item in enumerate(items):
             while own and own[0][0] <= index:

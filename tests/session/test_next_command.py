@@ -119,11 +119,8 @@ def test_everything_else_is_handled_first(data: bytes) -> None:
     assert drivers[0].bytes(GREETING) == drivers[1].bytes(GREETING) != []
 
 
-def test_reply_in_pieces_ends_line_with_last() -> None:
+def test_end_of_event_is_no_reply() -> None:
     driver = Driver(probe=False)
     driver.line("query-name")
-    *rest, last = (DONE[start : start + 5] for start in range(0, len(DONE), 5))
-    for piece in rest[:-1]:
-        assert not driver.session.is_ended_by(piece)
-        assert driver.bytes(piece) == []
-    assert driver.session.is_ended_by(rest[-1] + last)
+    assert driver.bytes(b'{"event": "STOP", "data": [{}, ') == []
+    assert not driver.session.is_ended_by(DONE)
