@@ -169,7 +169,7 @@ def test_missing_schema_gives_no_signature() -> None:
         ("object-add qom-type=secret id=x data=@? ", []),
         ("guest-exec arg.0=x ", ["missing: path"]),
         ("/type naïve ", ["a US keyboard has no key for ï; /key presses keys by name"]),
-        ("/screen a b ", ["/screen takes one FILE; quote it if it contains blanks; usage: /screen [-v] [FILE]"]),
+        ("/screen a b ", ["/screen takes one word; quote it if it contains blanks; usage: /screen [-v] [FILE]"]),
     ],
 )  # fmt: skip
 def test_line_errors_give_warnings(server: str, line: str, warnings: list[str]) -> None:

@@ -382,7 +382,7 @@ def test_connection_loss_finishes_redirect() -> None:
         (
             "/connect a b",
             "           ^",
-            "/connect takes one ADDRESS; quote it if it contains blanks",
+            "/connect takes one word; quote it if it contains blanks",
         ),
     ],
 )

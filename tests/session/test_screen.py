@@ -174,7 +174,7 @@ def test_screen_passes_png_to_a_redirect() -> None:
     ("line", "problem"),
     [
         ("/screen", "pictures are shown only in the full shell; name a FILE"),
-        ("/screen a b", "/screen takes one FILE; quote it if it contains blanks"),
+        ("/screen a b", "/screen takes one word; quote it if it contains blanks"),
     ],
 )
 def test_screen_in_a_script_needs_one_file(line: str, problem: str) -> None:

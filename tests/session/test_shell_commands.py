@@ -118,13 +118,13 @@ WRONG = [
     (
         "/source a b",
         "          ^",
-        "/source takes one FILE; quote it if it contains blanks",
+        "/source takes one word; quote it if it contains blanks",
         SOURCE,
     ),
     ("/source none", "        ^^^^", f"none: {NOT_FOUND}", ""),
     ("/log", "^^^^", "a file name is missing, or off", LOG),
     ("/log -x", "     ^^", "/log has no option '-x'", "use ./-x for that name"),
-    ("/log a b", "       ^", "/log takes one FILE; quote it if it contains blanks", LOG),
+    ("/log a b", "       ^", "/log takes one word; quote it if it contains blanks", LOG),
     (
         "/log forbidden",
         "     ^^^^^^^^^",

@@ -71,16 +71,15 @@ def file_name(call: ShellCommand, what: str) -> tuple[str, int, int]:
         raise usage_error(call, what)
     first, last = call.tokens[0], call.tokens[-1]
     if first.kind == t.WORD and first.text.startswith("-"):
-        error, hint = no_option_error(call, first), f"use ./{first.text[:40]} for that name"
-        raise LineError(error.reason, start=error.start, end=error.end, hint=hint)
+        reason = f"{call.name} has no option {first.text[:40]!r}"
+        raise first.error(reason, hint=f"use ./{first.text[:40]} for that name")
     text = call.line[first.start : last.end]
     if len(call.tokens) == 1:
         return text_of(first), first.start, first.end
     if text[0] in "\"'" and text.find(text[0], 1) == len(text) - 1 and "\\" not in text:
         return text[1:-1], first.start, last.end  # with a = in it, which makes several tokens
     if any(char in t.BLANKS for char in text):
-        kind = "ADDRESS" if call.name == "/connect" else "FILE"
-        reason = f"{call.name} takes one {kind}; quote it if it contains blanks"
+        reason = f"{call.name} takes one word; quote it if it contains blanks"
         raise usage_error(call, reason, call.tokens[1])
     return text, first.start, last.end
 
