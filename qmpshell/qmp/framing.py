@@ -31,8 +31,8 @@ _GREETING = b'{"QMP": {"'
 # How a reply that reports success starts.
 _SUCCESS = b'{"return":'
 
-# This many bytes of an object are scanned plainly. After them, the windows double in size, so that the
-# total work is proportional to the size of the object.
+# This many bytes of an object are scanned plainly. After them, the windows double in size until one holds
+# the end, so that the total work is proportional to the size of the object.
 _PLAIN_WINDOW = 4096
 _LARGEST_WINDOW = 1 << 20
 # Malformed bytes without a line end are returned in pieces of about this size.
@@ -177,15 +177,24 @@ class Framer:
 
         If the object breaks within a string, that is the end, and `_in_string` stays set.
         """
-        window = _PLAIN_WINDOW
-        stop = min(position + window, limit)
+        # An object that began in an earlier chunk is as large as the bytes that it already has.
+        window = min(max(self._length, _PLAIN_WINDOW), _LARGEST_WINDOW)
+        ends_in_window = False
         while position < limit:
-            if window == _PLAIN_WINDOW or not self._skip(data[position:stop]):
-                end = self._end_in_window(data, position, stop)
-                if end:
-                    return end
-            window = min(2 * window, _LARGEST_WINDOW)
-            position, stop = stop, min(stop + window, limit)
+            stop = min(position + window, limit)
+            if window > _PLAIN_WINDOW:
+                if not self._skip(data[position:stop]):
+                    # Look for the end in smaller windows, so that little is scanned plainly.
+                    window //= 2
+                    ends_in_window = True
+                    continue
+            elif end := self._end_in_window(data, position, stop):
+                return end
+            position = stop
+            if ends_in_window:
+                window = max(window // 2, _PLAIN_WINDOW)
+            else:
+                window = min(2 * window, _LARGEST_WINDOW)
         return 0
 
     def _end_in_window(self, data: bytes, position: int, stop: int) -> int:

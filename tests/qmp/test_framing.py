@@ -274,7 +274,17 @@ def test_endless_malformed_bytes_are_returned_in_pieces() -> None:
 )
 def test_framing_time_is_linear_in_size(unit: bytes, count_lines: Any) -> None:
     """Count executed lines: four times the bytes need about four times as many."""
-    small, large = (
-        count_lines(lambda data=unit * size: feed(data, [len(data) // 3])) for size in (400, 1600)
-    )
-    assert large < 6 * small + 2000
+    for sizes in (lambda data: [len(data) // 3], lambda data: [300] * (len(data) // 300)):
+        small, large = (
+            count_lines(lambda data=unit * size, sizes=sizes: feed(data, sizes(data)))
+            for size in (400, 1600)
+        )
+        assert large < 6 * small + 2000
+
+
+@pytest.mark.parametrize("size", [300, 4096, 30_000])
+def test_large_message_takes_few_lines_per_bracket(size: int, count_lines: Any) -> None:
+    """In chunks of any size, most of a large message is skipped without a look at each bracket."""
+    data = encode_as({"return": [{"name": "a", "values": [1, {}]}] * 3000}, "compact")
+    lines = count_lines(lambda: feed(data, [size] * (len(data) // size)))
+    assert lines < data.count(b"{") * 10 + len(data) // size * 60
