@@ -44,7 +44,7 @@ _CANCEL_ROUNDS = 16
 class Framer:
     """Splits bytes into messages. Each call of `feed` returns what is complete, in order."""
 
-    __slots__ = ("_depth", "_escaped", "_in_string", "_length", "_parts")
+    __slots__ = ("_depth", "_escaped", "_in_string", "_is_one_line", "_length", "_parts")
 
     def __init__(self) -> None:
         # The bytes of the incomplete object (or of malformed data if the depth is 0).
@@ -54,6 +54,7 @@ class Framer:
     def _restart(self) -> None:
         self._parts = []
         self._length = 0
+        self._is_one_line = True
         self._depth = 0
         self._in_string = False
         self._escaped = False
@@ -83,7 +84,7 @@ class Framer:
     def feed(self, data: bytes) -> list[Message | Malformed]:
         """Add bytes. Return the messages and malformed data that are now complete, in order."""
         found: list[Message | Malformed] = []
-        position = 0
+        position = self._rest_of_line(data, found) if self._depth else 0
         # A line that could not be parsed as a whole is not tried again before this offset.
         plain_until = 0
         # Where the next greeting starts, which ends an object; searched for again once it is passed.
@@ -125,9 +126,19 @@ class Framer:
             self._end_malformed(found)
         return found
 
+    def _rest_of_line(self, data: bytes, found: list[Message | Malformed]) -> int:
+        """Parse the open object and the end of its line, without a scan. Return the offset after it, or 0."""
+        end = data.find(b"\n") + 1
+        # Once for each object: the data that was added afterwards contains the line end.
+        if end and self._is_one_line and _strictly(b"".join((*self._parts, data[:end])), found):
+            self._restart()
+            return end
+        return 0
+
     def _add(self, part: bytes) -> None:
         self._parts.append(part)
         self._length += len(part)
+        self._is_one_line = self._is_one_line and b"\n" not in part
 
     def _end_malformed(self, found: list[Message | Malformed]) -> None:
         found.append(Malformed(b"".join(self._parts).rstrip(b"\r\n")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .json import as_text, encode_strict
+from .json import as_text, encode, encode_strict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ class Message(Received):
         self.raw = raw
         self.value = value
         self.strict = strict
+
+    def as_line(self) -> str:
+        """Return one line of ASCII JSON: as the server sent it, if that is one."""
+        raw = self.raw
+        if self.strict and raw.isascii() and b"\n" not in raw and b"\r" not in raw:
+            return str(raw, "ascii")
+        return encode(self.value)
 
 
 class Greeting(Message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from ..errors import QmpShellError
+from ..qmp import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class MessageLogger:
             self._unlogged.append(message)
         else:
             assert self._redactor is not None
-            self._write("sent", self._redactor.sent(message))
+            self._write("sent", encode(self._redactor.sent(message)))
 
     def sent_bytes(self, data: bytes) -> None:
         """Log what the handshake sends."""
@@ -101,9 +102,12 @@ class MessageLogger:
         if self._log is not None:
             assert self._redactor is not None
             command = request.message if request is not None else None
-            self._write("received", self._redactor.received(message.value, command))
+            value = self._redactor.received(message.value, command)
+            # Most messages have no secrets. Encoding a large one again would delay keys.
+            text = message.as_line() if value is message.value else encode(value)
+            self._write("received", text)
 
-    def _write(self, direction: str, message: dict[str, Any]) -> None:
+    def _write(self, direction: str, message: str) -> None:
         assert self._log is not None
         try:
             self._log.add(direction, message)

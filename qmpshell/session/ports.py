@@ -7,7 +7,7 @@ from ..record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Protocol
+    from typing import Protocol
 
     from ..qemu import ChildServer
     from ..transport import Peer
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         def waits_for(self) -> dict[int, bool]:
             """The descriptors to wait for before `flush`, as in `RedirectTarget.waits_for`."""
 
-        def add(self, direction: str, message: dict[str, Any]) -> None:
-            """Queue a message. Raises QmpShellError."""
+        def add(self, direction: str, message: str) -> None:
+            """Queue a message, one line of ASCII JSON. Raises QmpShellError."""
 
         def flush(self, *, is_last: bool = False) -> None:
             """Write as much of the queue as possible. Raises QmpShellError."""

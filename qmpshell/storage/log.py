@@ -10,7 +10,6 @@ import time
 from functools import lru_cache
 
 from ..errors import OutputClosedError, OutputError, QmpShellError
-from ..qmp import encode
 from .files import NON_BLOCKING, failure_reason, may_hang, refusal_of_mode
 from .output import Output
 from .threads import FileWriter
@@ -18,7 +17,6 @@ from .threads import FileWriter
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 
 SENT = "sent"
@@ -83,10 +81,13 @@ class Log:
         """The descriptors to wait for before `flush`: True if it must be writable, False if readable."""
         return self._output.waits_for if self._output is not None else {}
 
-    def add(self, direction: str, message: dict[str, Any]) -> None:
-        """Queue a message, for `flush`; `direction` is SENT or RECEIVED. Raises LogError."""
+    def add(self, direction: str, message: str) -> None:
+        """Queue a message, which is one line of ASCII JSON, for `flush`.
+
+        `direction` is SENT or RECEIVED. Raises LogError.
+        """
         head = f'{{"time": "{_timestamp(self._clock())}", "direction": "{direction}", "message": '
-        line = f"{head}{encode(message)}}}\n".encode("ascii")
+        line = f"{head}{message}}}\n".encode("ascii")
         if self._output is None:
             raise self._error("it is closed")
         if self._is_cut_off:

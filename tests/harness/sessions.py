@@ -157,10 +157,10 @@ class MemoryLog:
         if not self.hangs:
             self.pending = 0
 
-    def add(self, direction: str, message: dict[str, Any]) -> None:
+    def add(self, direction: str, message: str) -> None:
         if self.full:
             raise QmpShellError("cannot write to the log: No space left on device")
-        self.messages.append((direction, message))
+        self.messages.append((direction, json.loads(message)))
 
     def close(self) -> None:
         self.closed = True

@@ -218,6 +218,21 @@ def test_large_and_infinite_numbers_are_parsed(number: bytes, value: float) -> N
     assert values([found]) == [{"return": value}]
 
 
+@pytest.mark.parametrize(
+    ("sent", "line"),
+    [
+        (b'{"return":{"a":1e2}}', '{"return":{"a":1e2}}'),
+        (b'{"return":\r\n {}}', '{"return": {}}'),
+        (b'{"return": "\xc3\xa9"}', r'{"return": "\u00e9"}'),
+        (b'{"return": inf}', '{"return": 1e999}'),
+    ],
+)
+def test_line_of_message_is_as_sent_if_possible(sent: bytes, line: str) -> None:
+    (message,) = feed(sent + b"\r\n")
+    assert isinstance(message, Message)
+    assert message.as_line() == line
+
+
 def test_nan_is_encoded_as_null() -> None:
     (found,) = feed(b'{"return": [nan, -nan, 5]}\r\n')
     assert isinstance(found, Reply)
@@ -283,7 +298,7 @@ def test_framing_time_is_linear_in_size(unit: bytes, count_lines: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [300, 4096, 30_000])
-def test_large_message_takes_few_lines_per_bracket(size: int, count_lines: Any) -> None:
+def test_large_message_takes_few_steps_per_bracket(size: int, count_lines: Any) -> None:
     """In chunks of any size, most of a large message is skipped without a look at each bracket."""
     data = encode_as({"return": [{"name": "a", "values": [1, {}]}] * 3000}, "compact")
     lines = count_lines(lambda: feed(data, [size] * (len(data) // size)))

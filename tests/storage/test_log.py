@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from qmpshell.errors import QmpShellError
+from qmpshell.qmp import encode
 from qmpshell.storage import RECEIVED, SENT, BackgroundCall, Log, LogError
 
 _TIMEOUT = 60  # seconds
@@ -45,7 +46,7 @@ def write_rest(log: Log) -> None:
 
 
 def write(log: Log, direction: str, message: dict[str, Any]) -> None:
-    log.add(direction, message)
+    log.add(direction, encode(message))
     log.flush()
 
 
@@ -279,7 +280,7 @@ def test_queued_messages_are_one_write(tmp_path: Path, monkeypatch: pytest.Monke
     with open_log(tmp_path / "log") as log:
         monkeypatch.setattr(os, "write", counting_write)
         for number in range(100):
-            log.add(RECEIVED, {"event": "STOP", "number": number})
+            log.add(RECEIVED, encode({"event": "STOP", "number": number}))
         log.flush()
     assert [data.count(b"\n") for data in writes] == [100]
 
@@ -287,7 +288,7 @@ def test_queued_messages_are_one_write(tmp_path: Path, monkeypatch: pytest.Monke
 def test_local_file_is_written_by_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qmpshell.storage.log.may_hang", lambda _descriptor: False)
     with closing(Log(str(tmp_path / "log"), clock=clock, waits=False)) as log:
-        log.add(SENT, {"a": 1})
+        log.add(SENT, '{"a": 1}')
         assert records(tmp_path / "log") == []
         log.flush()
         assert not log.pending
@@ -328,7 +329,7 @@ def test_log_of_event_loop_waits_only_at_end(
 
 def test_queued_message_waits_for_no_descriptor(tmp_path: Path) -> None:
     with open_log(tmp_path / "log") as log:
-        log.add(SENT, {})
+        log.add(SENT, "{}")
         assert log.pending
         assert log.waits_for == {}
 
