@@ -344,6 +344,7 @@ class App:
         deadline = self._session.deadline
         self._timer.set(None if deadline is None else max(0.0, deadline - self._clock()))
         self._log_watch.update(self._session.log_waits_for)
+        self._prompt_controller.apply_settings()
         self._bottom_toolbar.touch()
         more = self._completion_model.on_effects(effects)
         if more:

@@ -39,9 +39,6 @@ from .typed_text import InputSplitter, LineLexer, LongLineProcessor
 _MENU_ROWS = 8
 # Nothing is shown below the line in a window of fewer rows.
 _FEWEST_ROWS = 3
-# Seconds for which a redraw waits for other callbacks, such as a completion, so that one redraw shows all.
-# In an event storm there always are some.
-_REDRAW_DELAY = 0.001
 
 
 # As vi names them.
@@ -128,7 +125,8 @@ class PromptController:
         self._prompt.key_bindings = merge_key_bindings([bindings, self._search_start.bindings])
         self._prompt.default_buffer.on_text_changed += completion_model.typed
         self._prompt.app.before_render += self._set_bottom
-        self._prompt.app.max_render_postpone_time = _REDRAW_DELAY
+        # In an event storm, other callbacks always wait. A redraw must not wait for them.
+        self._prompt.app.max_render_postpone_time = None
         erase_reflowed(self._prompt.app, devices.environment)
 
     @property
@@ -142,6 +140,12 @@ class PromptController:
         if state.temporary_navigation_mode:
             return _VI_MODES[InputMode.NAVIGATION]
         return _VI_MODES[state.input_mode]
+
+    def apply_settings(self) -> None:
+        """Apply the settings that the user may have changed."""
+        self._prompt.color_depth = self._devices.theme.depth
+        vi = self._devices.settings.editing == VI
+        self._prompt.editing_mode = EditingMode.VI if vi else EditingMode.EMACS
 
     def redraw(self) -> None:
         """Redraw what is below the prompt."""
@@ -199,11 +203,7 @@ class PromptController:
         self._prompt.app.erase_when_done = False
         # A search may have had the focus when the prompt was removed.
         self._prompt.layout.focus(self._prompt.default_buffer)
-        # The user may have changed the setting.
-        self._prompt.color_depth = self._devices.theme.depth
-        self._prompt.editing_mode = (
-            EditingMode.VI if self._devices.settings.editing == VI else EditingMode.EMACS
-        )
+        self.apply_settings()
         try:
             return await self._prompt.prompt_async(
                 FormattedText([(f"class:{styles.PROMPT}", prompt_text(self._devices.settings))]),

@@ -43,8 +43,11 @@ class StreamReader:
         self._part_size = _MIN_PART
         # What was read, but not given to `received` yet.
         self._rest = b""
+        self._part_timer = Timer(self._receive_after_redraw)
         self._read_at = 0.0
         self._answered = True
+        # Whether reading pauses after the data.
+        self._is_gathering = False
         self._pause_timer = Timer(self._resume_reading)
 
     def attach(self, stream: Stream) -> None:
@@ -74,6 +77,7 @@ class StreamReader:
             return
         self._rest = b""
         loop = asyncio.get_running_loop()
+        self._part_timer.set(None)
         self._pause_timer.set(None)
         loop.remove_reader(stream.fileno())
         loop.remove_writer(stream.fileno())
@@ -95,7 +99,7 @@ class StreamReader:
     def _readable(self) -> None:
         assert self._stream is not None
         if self._rest:
-            return  # `_continue` will be called
+            return  # it is received first
         try:
             data = self._stream.read(_MAX_READ)
         except ConnectionLost as error:
@@ -108,33 +112,41 @@ class StreamReader:
             self.close()
             self._received(data)
             return
-        started, before = asyncio.get_running_loop().time(), self._read_at
-        self._answered, is_answer = True, not self._answered
-        self._receive_part(data)
-        is_awaited = is_answer or not self._answered or not data.endswith(b"\n")
-        is_all = not self._rest and len(data) < _MAX_READ
-        if is_all and not is_awaited and started < before + 2 * _GATHER_TIME:
-            self._pause_reading()
-
-    def _receive_part(self, data: bytes) -> None:
-        """Pass on the first lines of the data. The rest follows when keys were handled."""
         loop = asyncio.get_running_loop()
-        assert self._stream is not None
+        is_answer, self._answered = not self._answered, True
+        self._is_gathering = (
+            not is_answer
+            and data.endswith(b"\n")
+            and len(data) < _MAX_READ
+            and loop.time() < self._read_at + 2 * _GATHER_TIME
+        )
+        self._rest = data
+        self._part_timer.set(0)
+
+    def _receive_after_redraw(self) -> None:
+        # The event loop calls timers after the handlers of keys, which request a redraw by `call_soon`.
+        asyncio.get_running_loop().call_soon(self._receive_part)
+
+    def _receive_part(self) -> None:
+        """Pass on the first lines of the data. The rest follows when keys were handled and shown."""
+        loop = asyncio.get_running_loop()
+        data = self._rest
+        if not data:
+            return  # the stream was closed
         first = data.find(b"\n") + 1
         end = data.find(b"\n", first + self._part_size) + 1
         part, self._rest = (data[:end], data[end:]) if first and end else (data, b"")
         if self._rest:
-            loop.call_soon(self._continue, self._stream)
+            self._is_gathering = False
+            self._part_timer.set(0)
         started = loop.time()
         self._received(part)
         self._read_at = loop.time()
         if first:
             fitting = int(len(part) * _PART_TIME / max(self._read_at - started, 1e-6))
             self._part_size = min(max(fitting, _MIN_PART), 2 * self._part_size, _MAX_READ)
-
-    def _continue(self, stream: Stream) -> None:
-        if self._stream is stream and self._rest:
-            self._receive_part(self._rest)
+        if self._is_gathering and self._answered:
+            self._pause_reading()
 
     def _pause_reading(self) -> None:
         if self._stream is not None:

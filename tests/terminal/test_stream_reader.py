@@ -97,8 +97,8 @@ def test_reader_reads_awaited_data_at_once(sent: bytes) -> None:
         return len(read_at) == 10
 
     exchange(on_data, sent)
-    # Data is read within two iterations of the event loop.
-    assert all(after - before <= 2 for before, after in itertools.pairwise(read_at))
+    # Three iterations of the event loop: one reads, one handles keys, and one redraws first.
+    assert all(after - before <= 3 for before, after in itertools.pairwise(read_at))
 
 
 LONG_LINE = b"{" * 1_000_000 + b"\n"
@@ -126,6 +126,32 @@ def test_reader_divides_a_burst_into_parts() -> None:
     assert max(data.count(b"event") for data in parts) <= 12_000
     # The event loop handles other things, such as keys, between the parts.
     assert turns[: len(parts) - 1] == list(range(1, len(parts)))
+
+
+@pytest.mark.parametrize("data", [BURST, b"event\n"])
+def test_key_is_shown_before_data_that_waits(data: bytes) -> None:
+    """A key and data wait: the next part of a burst, or an event that arrives at the same time."""
+    order: list[str] = []
+    typed, keyboard = os.pipe()
+
+    def on_key() -> None:
+        order.append(os.read(typed, 1).decode())
+        asyncio.get_running_loop().call_soon(order.append, "redraw")
+
+    def on_data(_reader: StreamReader, peer: socket.socket, _data: bytes) -> bool:
+        if not order:
+            peer.sendall(b"event\n")
+            asyncio.get_running_loop().add_reader(typed, on_key)
+            os.write(keyboard, b"k")
+        order.append("data")
+        return len(order) >= 4
+
+    try:
+        exchange(on_data, data)
+    finally:
+        os.close(typed)
+        os.close(keyboard)
+    assert order[:4] == ["data", "k", "redraw", "data"]
 
 
 def test_closed_reader_discards_the_rest_of_a_burst() -> None:

@@ -39,3 +39,13 @@ def test_normal_mode_is_shown_in_small_window(one_qemu: Server) -> None:
         terminal.wait_toolbar("NORMAL")
         terminal.type("i")
         terminal.wait(lambda: not terminal.toolbar, "no mode")
+
+
+def test_queued_setting_changes_the_visible_prompt(one_qemu: Server) -> None:
+    with Terminal("-q", one_qemu.address) as terminal:
+        terminal.wait_toolbar("prelaunch")
+        terminal.line("/wait -t 1 SHUTDOWN")
+        terminal.line("/set editing=vi")
+        terminal.wait_toolbar("INSERT")
+        terminal.type(f"stop{_ESCAPE}")
+        terminal.wait_toolbar("NORMAL")
