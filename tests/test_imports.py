@@ -15,6 +15,7 @@ import pytest
 
 import qmpshell
 from tests.harness.program import environment
+from tests.harness.screen import Terminal
 from tests.harness.servers import Server
 
 ROOT = Path(qmpshell.__file__).parent
@@ -255,6 +256,14 @@ def test_views_are_imported_only_when_used(one_qemu: Server, code: str) -> None:
         check=True,
     )
     assert done.stdout.splitlines()[-1] == ""
+
+
+def test_signature_is_imported_before_first_key(one_qemu: Server, tmp_path: Path) -> None:
+    imported = tmp_path / "imported"
+    program = f"exec {sys.executable} -X importtime -m qmpshell {one_qemu.address} 2>{imported}"
+    with Terminal(command=("/bin/sh", "-c", program)) as terminal:
+        terminal.wait_ready()
+        terminal.wait(lambda: "qmpshell.complete.signature" in imported.read_text(), "import")
 
 
 def test_terminal_is_imported_without_garbage_collection() -> None:

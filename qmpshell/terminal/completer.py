@@ -287,7 +287,7 @@ class CompletionModel(LineCompleter):
                 self._sources.names = [*command_names_in(value), *self._sources.disabled]
                 # The prompt is visible by now. A line that needs the schema at once queries it itself.
                 self._perform(self._session.load_schema(self._clock()))
-                # While the server works; the first key would have to wait for it later.
+                # Import what this needs while the server works. Otherwise, the first key waits for it.
                 completion.describe("", 0, self._sources)
 
     @property

@@ -39,6 +39,9 @@ from .typed_text import InputSplitter, LineLexer, LongLineProcessor
 _MENU_ROWS = 8
 # Nothing is shown below the line in a window of fewer rows.
 _FEWEST_ROWS = 3
+# Seconds for which a redraw waits for other callbacks, such as a suggestion, so that one redraw shows all.
+# In an event storm some always wait.
+_REDRAW_DELAY = 0.001
 
 
 # As vi names them.
@@ -109,6 +112,7 @@ class PromptController:
             completer=completion_model,
             lexer=LineLexer() if devices.has_syntax else None,
             complete_while_typing=False,
+            validate_while_typing=False,
             enable_history_search=True,
             auto_suggest=HistorySuggester(history),
             prompt_continuation=_continuation,
@@ -125,8 +129,7 @@ class PromptController:
         self._prompt.key_bindings = merge_key_bindings([bindings, self._search_start.bindings])
         self._prompt.default_buffer.on_text_changed += completion_model.typed
         self._prompt.app.before_render += self._set_bottom
-        # In an event storm, other callbacks always wait. A redraw must not wait for them.
-        self._prompt.app.max_render_postpone_time = None
+        self._prompt.app.max_render_postpone_time = _REDRAW_DELAY
         erase_reflowed(self._prompt.app, devices.environment)
 
     @property
