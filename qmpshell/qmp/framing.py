@@ -130,9 +130,14 @@ class Framer:
         """Parse the open object and the end of its line, without a scan. Return the offset after it, or 0."""
         end = data.find(b"\n") + 1
         # Once for each object: the data that was added afterwards contains the line end.
-        if end and self._is_one_line and _strictly(b"".join((*self._parts, data[:end])), found):
+        if not end or not self._is_one_line:
+            return 0
+        raw = b"".join((*self._parts, data[:end].rstrip()))
+        self._parts = []  # decoding a large message needs much memory
+        if _strictly(raw, found):
             self._restart()
             return end
+        self._parts = [raw[: self._length]]
         return 0
 
     def _add(self, part: bytes) -> None:

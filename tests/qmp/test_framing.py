@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from itertools import pairwise
 from typing import Any
 
@@ -303,3 +304,16 @@ def test_large_message_takes_few_steps_per_bracket(size: int, count_lines: Any) 
     data = encode_as({"return": [{"name": "a", "values": [1, {}]}] * 3000}, "compact")
     lines = count_lines(lambda: feed(data, [size] * (len(data) // size)))
     assert lines < data.count(b"{") * 10 + len(data) // size * 60
+
+
+def test_large_message_in_chunks_needs_little_memory() -> None:
+    """The bytes, their text, and the string in it exist at once, and no other copy."""
+    size = 8 << 20
+    data = b'{"return": "' + b"x" * size + b'"}\r\n'
+    tracemalloc.start()
+    try:
+        feed(data, [1 << 16] * (len(data) >> 16))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3.3 * size
