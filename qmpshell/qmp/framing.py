@@ -129,11 +129,11 @@ class Framer:
     def _rest_of_line(self, data: bytes, found: list[Message | Malformed]) -> int:
         """Parse the open object and the end of its line, without a scan. Return the offset after it, or 0."""
         end = data.find(b"\n") + 1
-        # Once for each object: the data that was added afterwards contains the line end.
+        # Tried once for each object: after a failure, its parts contain the line end.
         if not end or not self._is_one_line:
             return 0
         raw = b"".join((*self._parts, data[:end].rstrip()))
-        self._parts = []  # decoding a large message needs much memory
+        self._parts = []  # no second copy of a large message while it is decoded
         if _strictly(raw, found):
             self._restart()
             return end

@@ -112,7 +112,7 @@ class PromptController:
             completer=completion_model,
             lexer=LineLexer() if devices.has_syntax else None,
             complete_while_typing=False,
-            validate_while_typing=False,
+            validate_while_typing=False,  # there is no validator
             enable_history_search=True,
             auto_suggest=HistorySuggester(history),
             prompt_continuation=_continuation,

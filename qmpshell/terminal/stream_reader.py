@@ -99,7 +99,7 @@ class StreamReader:
     def _readable(self) -> None:
         assert self._stream is not None
         if self._rest:
-            return  # it is received first
+            return  # what was read before must be received first
         try:
             data = self._stream.read(_MAX_READ)
         except ConnectionLost as error:
