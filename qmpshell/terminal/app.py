@@ -199,6 +199,10 @@ class App:
             # asyncio closes this descriptor before it removes its handlers, and Python reports a
             # signal that arrives meanwhile.
             signal.set_wakeup_fd(-1)
+            # The user has left. Python's own handler, which asyncio restores, would change the exit
+            # status, and interrupt what follows.
+            loop.remove_signal_handler(signal.SIGINT)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             printing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await printing

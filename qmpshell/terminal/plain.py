@@ -173,6 +173,7 @@ class PlainShell(ScriptRunner):
         try:
             return super().run(effects)
         finally:
+            before[signal.SIGINT] = signal.SIG_IGN  # it would change the exit status
             for number, handler in before.items():
                 signal.signal(number, handler)
             self._drop_question()

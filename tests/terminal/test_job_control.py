@@ -92,6 +92,8 @@ def stop_less(bash: Terminal) -> None:
 
 def resume(bash: Terminal) -> None:
     bash.line("clear; fg")
+    # What was on the screen before must not pass for what the program shows now.
+    bash.wait(lambda: "Stopped" not in bash.text, "clear screen")
 
 
 def test_ctrl_z_at_prompt_keeps_the_line(bash: Terminal, tmp_path: Path) -> None:

@@ -64,6 +64,34 @@ def test_exit_before_next_prompt_ends_shell(one_qemu: Server) -> None:
         assert_tidy(terminal)
 
 
+# The program, with a second between the end of the shell and its exit.
+SLOW_EXIT = """
+import sys, time
+from qmpshell.cli import main, start
+
+def close(self):
+    print("closing", flush=True)
+    time.sleep(1)
+    print("closed", flush=True)
+
+start.Connector.close = close
+sys.exit(main.main())
+"""
+
+
+@pytest.mark.parametrize("kind", ["xterm", "dumb"])
+def test_ctrl_c_after_ctrl_d_keeps_status(one_qemu: Server, kind: str) -> None:
+    """Ctrl-C must not interrupt the rest of the exit either."""
+    command = (sys.executable, "-c", SLOW_EXIT)
+    with Terminal(one_qemu.address, command=command, variables={"TERM": kind}) as terminal:
+        terminal.wait_prompt()
+        terminal.type("\x04")
+        terminal.wait_for("closing")
+        terminal.type("\x03")
+        assert terminal.end() == 0
+        assert "closed" in terminal.text
+
+
 def test_ctrl_d_on_nonempty_line_deletes_character(one_qemu: Server) -> None:
     with Terminal(one_qemu.address) as terminal:
         terminal.wait_ready()
