@@ -175,17 +175,18 @@ def _device_properties(driver: str, results: QueryResults) -> list[LiveQuery]:
 
 
 def _qom_children_queries(path: str, _results: QueryResults) -> list[LiveQuery]:
-    return [_qom_list(path)] if path.startswith("/") and len(path) <= _LONGEST_PATH else []
+    return [_qom_list(path)] if 0 < len(path) <= _LONGEST_PATH else []
 
 
 def _qom_property_queries(path: str, results: QueryResults) -> list[LiveQuery]:
     """Return the query for an object's properties, and those for the properties of its type.
 
-    The parent knows the object's type.
+    The parent knows the object's type. A path without a leading slash is the end of one, so that its
+    parent is unknown.
     """
     own = _qom_children_queries(path, results)
-    if not own:
-        return []
+    if not own or not path.startswith("/"):
+        return own
     holder, _, name = path.rstrip("/").rpartition("/")
     above = _qom_list(holder or "/")
     own_type = dict(children(results.get(above))).get(name, "")

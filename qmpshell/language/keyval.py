@@ -2,7 +2,7 @@
 
 There are two syntaxes: that of -blockdev, -object and -netdev (QEMU: util/keyval.c), and that of
 -device (QemuOpts, util/qemu-option.c). QEMU uses the last of two equal keys; here a repeated key is
-an error, as on a line.
+an error, as on a line, except for the lists of -netdev (hostfwd=…,hostfwd=…).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from ..errors import LineError
-from ..qmp import COMMANDS, DEVICE_ADD, encode
+from ..qmp import COMMANDS, DEVICE_ADD, command_facts, encode
 from ..record import Record
 from . import tokens as t
 from .tokens import Token
@@ -117,6 +117,7 @@ def parse_options(text: str, start: int, command: str, *, implied_key: str | Non
         try:
             if not is_implied:
                 _check(argument, command, start)
+            _name_item(argument, command, root)
             _add(root, argument)
         except LineError as error:
             errors.append(error)
@@ -161,6 +162,14 @@ def _check(argument: Argument, command: str, start: int) -> None:
             f"= must follow {_short(key.text)}",
             hint=f"{key.text[:_MAX_SHOWN]}=on, if that is meant; {_COMMA}",
         )
+
+
+def _name_item(argument: Argument, command: str, root: Value) -> None:
+    """Complete the path of an argument that adds an item to a list: hostfwd is hostfwd.0.str."""
+    (name, start), *rest = argument.path
+    if not rest and name in command_facts(command).repeated_keys:
+        before = root.members.get(name)
+        argument.path += [(str(len(before.members) if before else 0), start), ("str", start)]
 
 
 def _path(key: Token, *, is_first: bool) -> list[tuple[str, int]]:

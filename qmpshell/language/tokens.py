@@ -66,8 +66,8 @@ BLANKS = f" \t\r\n{NO_BREAK_SPACES}"
 # A word ends at a blank, or before a semicolon that a blank or the end follows. Compiling a set with a
 # character above 255 takes longer than a short script. The other expressions are compiled on first
 # use, because many scripts do not need them.
-_ASCII_WORD = re.compile(r"(?:[^ \t\r\n;]|;(?![ \t\r\n]|$))*+")
-_WORD = f"(?:[^{BLANKS};]|;(?![{BLANKS}]|$))*+"
+_ASCII_WORD = re.compile(r"[^ \t\r\n;]*+(?:;(?![ \t\r\n]|$)[^ \t\r\n;]*+)*+")
+_WORD = f"[^{BLANKS};]*+(?:;(?![{BLANKS}]|$)[^{BLANKS};]*+)*+"
 _DOUBLE = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+("?)'
 _SINGLE = r"'[^'\n]*+('?)"
 # A name, an index or quoted text, then what must follow it.

@@ -23,6 +23,8 @@ class CommandFacts(Record, kw_only=True):
     needed: tuple[str, ...] = ()
     # The option of QEMU's command line with the same arguments, without dashes.
     option: str = ""
+    # Lists for which that option accepts a repeated key: each item has the only member `str`.
+    repeated_keys: tuple[str, ...] = ()
     # What the command destroys, as a sentence; it needs confirmation.
     confirmation: str = ""
     # The connection ends after it, which is not an error.
@@ -67,7 +69,11 @@ COMMANDS = {
     "human-monitor-command": CommandFacts(main_argument="command-line"),
     "inject-nmi": CommandFacts(hmp_names=("nmi",)),
     "migrate": CommandFacts(main_argument="uri"),
-    "netdev_add": CommandFacts(main_argument="type", option="netdev"),
+    "netdev_add": CommandFacts(
+        main_argument="type",
+        option="netdev",
+        repeated_keys=("dnssearch", "guestfwd", "hostfwd"),
+    ),
     "object-add": CommandFacts(
         main_argument="qom-type",
         option="object",

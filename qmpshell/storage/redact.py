@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     Place = tuple[int, str | int]
 
 
+# For folded text. Both begin with a letter: `re` finds that much faster than \b.
 _MAYBE_SECRET = re.compile(
-    r"pas+(?:wo?r?|or)d|passphrase|passcode|cookie|secret|input-data|\bpwd\b|\bpass\b",
-    re.IGNORECASE,
+    r"pas+(?:wo?r?|or)d|passphrase|passcode|cookie|secret|input-data|p(?<=\bp)(?:wd|ass)\b"
 )
 # A command with an ordinary argument.
-_NO_SECRET = re.compile(r"\bexpire[-_]password\b")
+_NO_SECRET = re.compile(r"e(?<=\be)xpire[-_]password\b")
 # A command, a member or a type in a text that cannot be parsed.
 _ANY_WORD = re.compile(r"[\w-]++")
 _ASSIGNED = re.compile(r"(?<![\w.-])([\w.-]++)=")
@@ -71,7 +71,7 @@ _MEMBER = re.compile(
 def looks_secret(text: str) -> bool:
     """Return True if text that cannot be parsed may contain a secret."""
     text = _NO_SECRET.sub("", text)
-    if _MAYBE_SECRET.search(text) is not None or secret_spans(text):
+    if _MAYBE_SECRET.search(text.casefold()) is not None or secret_spans(text):
         return True
     words = set(_ANY_WORD.findall(text))
     meanings = {word_meaning(word) for word in words}

@@ -535,9 +535,15 @@ def test_only_possible_drivers_are_queried() -> None:
 
 
 def test_invalid_path_or_type_is_not_queried() -> None:
-    assert queries_for(NameQuery(kinds.QOM_CHILD, "machine"), {}) == []
+    assert queries_for(NameQuery(kinds.QOM_CHILD, ""), {}) == []
     assert queries_for(NameQuery(kinds.QOM_PROPERTY, "/" + "x" * 1024), {}) == []
     assert queries_for(NameQuery(kinds.DEVICE_PROPERTY, "no type"), {}) == []
+
+
+def test_end_of_path_is_queried_without_its_parent() -> None:
+    """QEMU accepts it if only one object has it; the type of the object is unknown."""
+    (query,) = queries_for(NameQuery(kinds.QOM_PROPERTY, "vd0"), {})
+    assert query == LiveQuery("qom-list", {"path": "vd0"})
 
 
 def test_query_lifetime_depends_on_its_command() -> None:

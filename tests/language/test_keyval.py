@@ -80,6 +80,36 @@ def test_downstream_prefix_keeps_its_dots() -> None:
     assert pairs == [(["a", "__com.example_x", "y"], "1")]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("user,hostfwd=a", ["type=user", "hostfwd.0.str=a"]),
+        (
+            "user,hostfwd=a,dnssearch=b,hostfwd=c",
+            ["type=user", "hostfwd.0.str=a", "dnssearch.0.str=b", "hostfwd.1.str=c"],
+        ),
+        ("user,hostfwd.0.str=a,hostfwd=c", ["type=user", "hostfwd.0.str=a", "hostfwd.1.str=c"]),
+    ],
+)
+def test_repeated_key_of_netdev_adds_items(text: str, expected: list[str]) -> None:
+    pairs = parsed(text, "netdev_add", "type")
+    assert [f"{'.'.join(path)}={value}" for path, value in pairs] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "start"),
+    [
+        ("id=a,id=b", "id occurs twice", 5),
+        ("hostfwd=a,hostfwd.0.str=b", "hostfwd.0.str occurs twice", 10),
+        ("hostfwd=a,hostfwd", "= must follow 'hostfwd'", 10),
+    ],
+)
+def test_netdev_string_reports_other_repeated_keys(text: str, reason: str, start: int) -> None:
+    with pytest.raises(LineError) as caught:
+        parsed(text, "netdev_add", "type")
+    assert (caught.value.reason, caught.value.start) == (reason, start)
+
+
 @pytest.mark.parametrize("read", [parse_keyval, parse_device_options])
 @pytest.mark.parametrize(
     ("text", "expected"),

@@ -77,6 +77,7 @@ def test_keyval_parses_other_option_strings(installation: Installation, tmp_path
                 "/keyval -device virtio-rng-pci,id=r0,bus=rp0,max-bytes=1024,addr=0x0,rombar=0",
                 "/keyval -device driver=virtio-net-pci,id=n0,bus=rp1,mac=52:54:00:12:34:56,mq",
                 "/keyval -netdev user,id=u0,restrict=on,hostfwd.0.str=tcp:127.0.0.1:0-:22",
+                "/keyval -netdev user,id=u1,hostfwd=tcp:127.0.0.1:0-:22,hostfwd=udp::0-:53",
                 "/keyval -object secret,id=s0,data=geheim",
                 "/keyval -object throttle-group,id=t0,limits.bps-total=1048576",
                 "/keyval chardev-add id=c0,backend.type=ringbuf,backend.data.size=64k",
@@ -85,8 +86,8 @@ def test_keyval_parses_other_option_strings(installation: Installation, tmp_path
             ),
         )
     assert result.status == 1
-    assert returns(result) == [{}] * 6
-    rng, net, user, secret, throttle, ring = sent_arguments(result)
+    assert returns(result) == [{}] * 7
+    rng, net, user, other_user, secret, throttle, ring = sent_arguments(result)
     assert rng == {
         "driver": "virtio-rng-pci",
         "id": "r0",
@@ -97,6 +98,7 @@ def test_keyval_parses_other_option_strings(installation: Installation, tmp_path
     }
     assert (net["mac"], net["mq"]) == ("52:54:00:12:34:56", True)
     assert (user["restrict"], user["hostfwd"]) == (True, [{"str": "tcp:127.0.0.1:0-:22"}])
+    assert other_user["hostfwd"] == [{"str": "tcp:127.0.0.1:0-:22"}, {"str": "udp::0-:53"}]
     assert secret["data"] == "<redacted>"
     assert throttle["limits"] == {"bps-total": 1048576}
     assert ring["backend"] == {"type": "ringbuf", "data": {"size": 65536}}

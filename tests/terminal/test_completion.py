@@ -294,6 +294,9 @@ def test_device_properties_complete_by_driver(terminal: Terminal) -> None:
     wait_menu(terminal, "/machine/peripheral/port0 pcie-root-port")
     terminal.type("vd\t prop\tdriv\t")
     wait_line(terminal, "(QEMU) qom-get path=/machine/peripheral/vd0 property=drive ")
+    clear(terminal)
+    terminal.type("qom-get path=vd0 property=driv\t")  # QEMU accepts the end of a path
+    wait_line(terminal, "(QEMU) qom-get path=vd0 property=drive ")
 
 
 @one_version
