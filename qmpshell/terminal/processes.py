@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,6 +28,7 @@ _NOT_FOUND = 127
 # How much text is made before other events are handled, in bytes.
 _CHUNK = 1 << 14
 _MAX_SHOWN = 60
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class ForegroundProcess:
@@ -127,8 +129,8 @@ class ForegroundProcess:
 
         The text is made while the pager reads it. `less` scrolls sideways if the text `is_wide`.
         """
-        command = pager or self._environment.get("PAGER")
-        if not command:
+        command = pager or self._environment.get("PAGER", "")
+        if not command.strip():
             has_less = shutil.which("less", path=self._environment.get("PATH"))
             command = "less" if has_less else "more"
         # Without these, the programs show the codes of colours. The user's own options follow.
@@ -138,6 +140,9 @@ class ForegroundProcess:
         environment = {**self._environment, "LESS": options}
         environment.setdefault("LV", "-c")
         environment.setdefault("LESSCHARSET", "utf-8")  # the text is, whatever the locale
+        if os.path.basename(command.split(maxsplit=1)[0]) == "more":
+            # It counts the codes of colours as columns, and would break lines too early.
+            text = (_COLOR.sub("", part) for part in text)
         chunks = (part.encode("utf-8", "backslashreplace") for part in text)
         try:
             status = await self._run_reading(command, chunks, environment)

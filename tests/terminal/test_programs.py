@@ -336,6 +336,18 @@ def test_missing_less_falls_back_to_more(one_qemu: Server, tmp_path: Path) -> No
         terminal.wait_above("more of {")
 
 
+def test_more_does_not_break_lines(one_qemu: Server) -> None:
+    """It counts the codes of colours as columns."""
+    variables = {"PAGER": "more -e"}
+    with Terminal("-q", one_qemu.address, columns=100, rows=40, variables=variables) as terminal:
+        terminal.wait_prompt()
+        terminal.line("/help")
+        terminal.wait_for("--More--")
+        assert [line for line in terminal.lines if line[:1].islower()] == ["lists the keys."]
+        terminal.type("q")
+        terminal.wait_prompt()
+
+
 def test_killed_pager_returns_to_prompt(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=120) as terminal:
         terminal.wait_prompt()
