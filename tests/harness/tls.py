@@ -8,11 +8,26 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import qmpshell
 from tests.harness.servers import NEWEST, Installation
 
+# How an authority signs. Other commands than `openssl ca` cannot make an expired certificate.
+_AUTHORITY = """
+[ca]
+default_ca = default
+[default]
+database = {directory}/index
+new_certs_dir = {directory}
+unique_subject = no
+rand_serial = yes
+default_md = sha256
+policy = policy
+[policy]
+commonName = supplied
+"""
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
@@ -30,8 +45,13 @@ def make_authority(directory: Path) -> None:
     )
 
 
-def make_certificate(directory: Path, kind: str, name: str, *, days: int = 2) -> None:
+def make_certificate(directory: Path, kind: str, name: str, *, is_expired: bool = False) -> None:
     """Make the certificate and key of a "server" or "client" in an authority's directory."""
+    now = datetime.now(UTC)
+    start, end = now - timedelta(days=2), now + timedelta(days=-1 if is_expired else 1)
+    (directory / "index").touch()
+    authority = directory / "authority"
+    authority.write_text(_AUTHORITY.format(directory=directory))
     request, extensions = directory / "request.pem", directory / "extensions"
     extensions.write_text(
         f"subjectAltName=DNS:{name}\nextendedKeyUsage={kind}Auth\nkeyUsage=digitalSignature\n"
@@ -42,9 +62,10 @@ def make_certificate(directory: Path, kind: str, name: str, *, days: int = 2) ->
         *("-keyout", f"{directory}/{kind}-key.pem"),
     )
     _openssl(
-        *("x509", "-req", "-in", str(request), "-days", str(days), "-extfile", str(extensions)),
-        *("-CA", f"{directory}/ca-cert.pem", "-CAkey", f"{directory}/ca-key.pem"),
-        *("-CAcreateserial", "-out", f"{directory}/{kind}-cert.pem"),
+        *("ca", "-batch", "-notext", "-config", str(authority), "-in", str(request)),
+        *("-cert", f"{directory}/ca-cert.pem", "-keyfile", f"{directory}/ca-key.pem"),
+        *("-startdate", f"{start:%Y%m%d%H%M%SZ}", "-enddate", f"{end:%Y%m%d%H%M%SZ}"),
+        *("-extfile", str(extensions), "-out", f"{directory}/{kind}-cert.pem"),
     )
 
 

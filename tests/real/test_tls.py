@@ -163,7 +163,7 @@ def test_tls_with_wrong_authority_is_rejected(credentials: Path, tmp_path: Path)
 def test_tls_with_expired_certificate_is_rejected(credentials: Path, tmp_path: Path) -> None:
     expired = tmp_path / "expired"
     shutil.copytree(credentials, expired)
-    make_certificate(expired, "server", "localhost", days=-1)
+    make_certificate(expired, "server", "localhost", is_expired=True)
     with _server(expired) as port:
         result = run("--tls-creds", str(credentials), "-c", "query-name", f"localhost:{port}")
     assert (result.status, result.err.count("\n")) == (3, 1)
