@@ -141,8 +141,9 @@ def _netmask(prefix: int) -> str:
     >>> _netmask(8), _netmask(20), _netmask(0)
     ('255.0.0.0', '255.255.240.0', '0.0.0.0')
     """
-    mask = (0xFFFFFFFF << (32 - min(max(prefix, 0), 32))) & 0xFFFFFFFF
-    return ".".join(str(mask >> shift & 0xFF) for shift in (24, 16, 8, 0))
+    from ipaddress import IPv4Network  # only for ifconfig
+
+    return str(IPv4Network((0, min(max(prefix, 0), 32))).netmask)
 
 
 @subcommand(

@@ -25,6 +25,7 @@ from ..errors import (
     ReplyTimeout,
 )
 from ..qmp import QOM_SET, QomProperty, as_text, parse_properties, parse_property
+from ..record import Record
 from ..storage import is_secret_property
 from .options import open_connection, subcommand
 from .qom_objects import (
@@ -227,12 +228,11 @@ class _Mount:
         return CONNECTION
 
 
-class _Handle:
+class _Handle(Record):
     """An open file: the text that is read, and the text that was written so far."""
 
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.written = b""
+    content: bytes
+    written: bytes = b""
 
 
 class QomFiles:

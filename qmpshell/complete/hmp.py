@@ -13,7 +13,7 @@ from .ranking import Candidate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 _FLAG = r"-[A-Za-z]"
@@ -183,15 +183,16 @@ class HmpCommand:
 class HmpCatalogue:
     """The commands of the human monitor, and the subcommands of `info`."""
 
-    __slots__ = ("_commands", "_info", "commands", "info", "placeholders")
+    __slots__ = ("by_name", "commands", "info", "info_by_name", "placeholders")
 
     def __init__(
         self, commands: Sequence[HmpCommand] = (), info: Sequence[HmpCommand] = ()
     ) -> None:
         self.commands = tuple(commands)
         self.info = tuple(info)
-        self._commands = {name: command for command in self.commands for name in command.names}
-        self._info = {name: item for item in self.info for name in item.names}
+        # By each name and alias.
+        self.by_name = {name: command for command in self.commands for name in command.names}
+        self.info_by_name = {name: item for item in self.info for name in item.names}
         # A word that stands alone somewhere is a placeholder: in `device|all`, only `all` is literal.
         self.placeholders = frozenset(
             parameter.name
@@ -199,24 +200,6 @@ class HmpCatalogue:
             for parameter in parse_parameters(command.parameters)
             if parameter.name
         )
-
-    @property
-    def names(self) -> list[str]:
-        """Return the names and aliases of all commands."""
-        return list(self._commands)
-
-    @property
-    def info_names(self) -> list[str]:
-        """Return the names and aliases of the subcommands of `info`."""
-        return list(self._info)
-
-    def find(self, name: str) -> HmpCommand | None:
-        """Return the command of this name or alias, or None."""
-        return self._commands.get(name)
-
-    def find_info(self, name: str) -> HmpCommand | None:
-        """Return the subcommand of `info` of this name or alias, or None."""
-        return self._info.get(name)
 
 
 def parse_catalogue(help_text: str, info_text: str = "") -> HmpCatalogue:
@@ -308,8 +291,8 @@ def complete_hmp(line: str, catalogue: HmpCatalogue) -> list[Candidate]:
     match = re.match(_NAME, line)
     name = match[0] if match else ""
     if len(name) == len(line):
-        return _commands(name, catalogue.names, catalogue.find)
-    command = catalogue.find(name)
+        return _commands(name, catalogue.by_name)
+    command = catalogue.by_name.get(name)
     words = _split(line[len(name) :])
     if command is None or words[-1].startswith('"'):
         return []
@@ -317,33 +300,28 @@ def complete_hmp(line: str, catalogue: HmpCatalogue) -> list[Candidate]:
         return _complete_help(words, catalogue)
     if INFO in command.names and catalogue.info:
         if len(words) == 1:
-            return _commands(words[0], catalogue.info_names, catalogue.find_info)
-        command = catalogue.find_info(words[0])
+            return _commands(words[0], catalogue.info_by_name)
+        command = catalogue.info_by_name.get(words[0])
         words = words[1:]
     return _arguments(words, command, catalogue) if command is not None else []
 
 
 def _complete_help(words: Sequence[str], catalogue: HmpCatalogue) -> list[Candidate]:
     if len(words) == 1:
-        return _commands(words[0], catalogue.names, catalogue.find, are_topics=True)
-    topic = catalogue.find(words[0])
+        return _commands(words[0], catalogue.by_name, are_topics=True)
+    topic = catalogue.by_name.get(words[0])
     if len(words) == 2 and topic is not None and INFO in topic.names:
-        return _commands(words[1], catalogue.info_names, catalogue.find_info, are_topics=True)
+        return _commands(words[1], catalogue.info_by_name, are_topics=True)
     return []
 
 
 def _commands(
-    prefix: str,
-    names: Iterable[str],
-    find: Callable[[str], HmpCommand | None],
-    *,
-    are_topics: bool = False,
+    prefix: str, commands: Mapping[str, HmpCommand], *, are_topics: bool = False
 ) -> list[Candidate]:
     """Return the commands with this prefix, with a blank if a parameter or a topic may follow."""
     found = []
-    for name in sorted(names):
-        command = find(name)
-        if command is not None and name.startswith(prefix):
+    for name, command in sorted(commands.items()):
+        if name.startswith(prefix):
             is_followed = command.parameters and (name == INFO or not are_topics)
             text = f"{name} " if is_followed else name
             found.append(Candidate(text, -len(prefix), command.summary))

@@ -9,6 +9,7 @@ import re
 from functools import partial
 
 from ..qmp import dicts, expand_driver_alias, natural_key, references as kinds, relation_type
+from ..record import Record
 from .hmp import parse_catalogue
 from .hmp_tables import aliased, bus_of, parse_buses, parse_drivers, parse_netdevs
 from .sources import LiveName
@@ -61,24 +62,14 @@ def is_number(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and -_MAX_SIZE < value < _MAX_SIZE
 
 
-class LiveQuery:
+class LiveQuery(Record):
     """A command and its arguments. Hashable."""
 
-    __slots__ = ("_key", "arguments", "command")
-
-    def __init__(self, command: str, arguments: Mapping[str, str | bool] | None = None) -> None:
-        self.command = command
-        self.arguments = dict(arguments or {})
-        self._key = (command, *sorted(self.arguments.items()))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, LiveQuery) and self._key == other._key
+    command: str
+    arguments: dict[str, str | bool] = {}
 
     def __hash__(self) -> int:
-        return hash(self._key)
-
-    def __repr__(self) -> str:
-        return f"LiveQuery({self.command!r}, {self.arguments!r})"
+        return hash((self.command, *sorted(self.arguments.items())))
 
     @property
     def lifetime(self) -> float | None:
@@ -132,20 +123,10 @@ _OLDER = {FLAT_NODES: NESTED_NODES, JOBS: BLOCK_JOBS}
 
 _LIFETIME = 5.0
 _SHORT_LIFETIME = 2.0
-_CHANGING = frozenset(
-    [
-        "query-named-block-nodes",
-        "query-block",
-        "query-jobs",
-        "query-block-jobs",
-        "query-block-exports",
-    ]
+_CHANGING: frozenset[str] = frozenset(
+    ("query-block", "query-block-exports", "query-block-jobs", "query-jobs", FLAT_NODES.command)
 )
-_UNCHANGING = {
-    "qom-list-types",
-    "device-list-properties",
-    "query-cpu-definitions",
-}
+_UNCHANGING = {"device-list-properties", "qom-list-types", "query-cpu-definitions"}
 
 # QEMU's names and paths are not longer.
 _LONGEST_TYPE = 128
@@ -204,19 +185,19 @@ _KIB = 1024
 _PROTOCOLS = frozenset(
     [
         "file",
-        "host_device",
-        "host_cdrom",
-        "nbd",
-        "http",
-        "https",
         "ftp",
         "ftps",
-        "ssh",
-        "iscsi",
-        "nfs",
-        "rbd",
         "gluster",
+        "host_cdrom",
+        "host_device",
+        "http",
+        "https",
+        "iscsi",
+        "nbd",
+        "nfs",
         "nvme",
+        "rbd",
+        "ssh",
     ]
 )
 _NO_IMAGES = ("null-co", "null-aio")
@@ -708,12 +689,8 @@ def _sort_key(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
 
 _NOTHING: frozenset[str] = frozenset()
 _READING = {
-    "qom-list",
-    "qom-get",
+    *("device-list-properties", "qmp_capabilities", "qom-get", "qom-list", "qom-list-properties"),
     "qom-list-types",
-    "qom-list-properties",
-    "device-list-properties",
-    "qmp_capabilities",
 }
 _READING_LINES = {"info", "help", "?", "print", "p", "x", "xp"}
 

@@ -90,11 +90,6 @@ def type_text(
     return f"{called} ({text})" if called and kind == "alternate" else text
 
 
-def meaning(feature: str) -> str:
-    """Return the meaning of a feature in words, or "" if only the manual has it."""
-    return _MEANINGS.get(feature, "")
-
-
 def object_type(schema: Schema, name: str) -> str | None:
     """Return the object type that a member of this type may hold, or None.
 
@@ -284,7 +279,7 @@ class Arguments:
         path = place.prefix + member.name
         page = Page()
         remarks = [f"{self._noun} of {self._name}", "optional" if member.optional else "required"]
-        page.title(path, remarks + [feature for feature in member.features if meaning(feature)])
+        page.title(path, remarks + [feature for feature in member.features if feature in _MEANINGS])
         tags = self._schema.tags(place.type, place.chosen)
         page.text(self._pages.type_text(member, described, is_tag=member.name in tags))
         if found.condition:
@@ -390,7 +385,7 @@ class HelpPages:
         rows = list(self.rows(_Place(info.arg_type, arguments_entry, given)))
         # A chosen part is complete without a heading.
         is_whole = not any(isinstance(row, Heading) for row in rows)
-        remarks = [kind, *(feature for feature in info.features if meaning(feature))]
+        remarks = [kind, *(feature for feature in info.features if feature in _MEANINGS)]
         page.title(info.name, remarks + _since(entry))
         if entry is not None and is_whole:
             page.blocks += entry.prose
@@ -570,7 +565,7 @@ class HelpPages:
     ) -> Item:
         """Return the help on one member."""
         name = prefix + member.name
-        features = [feature for feature in member.features if meaning(feature)]
+        features = [feature for feature in member.features if feature in _MEANINGS]
         return definition(
             f"[{name}]" if member.optional else name,
             prose(described),
@@ -656,7 +651,7 @@ def feature_rows(
     described = {feature.name: feature for feature in entry.features} if entry is not None else {}
     for name in dict.fromkeys((*features, *(() if only_those else described))):
         blocks = prose(described.get(name))
-        if not blocks and meaning(name):
-            blocks = [paragraph(meaning(name).partition(": ")[2])]
+        if not blocks and name in _MEANINGS:
+            blocks = [paragraph(_MEANINGS[name].partition(": ")[2])]
         rows.append(definition(name, blocks))
     return rows

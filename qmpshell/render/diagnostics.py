@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .text import REDACTED, escape, replace_spans
+from .text import REDACTED, escape, replace_spans, text_width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,13 +76,6 @@ def excerpt(line: str, start: int, length: int) -> tuple[str, str]:
     before = head + escape(line[first:start])
     marked = escape(line[start : min(last, start + length)])
     rest = escape(line[start + length : last])
-    return f"{before}{marked}{rest}{tail}", " " * _width(before) + "^" * max(1, _width(marked))
-
-
-def _width(text: str) -> int:
-    """Return the number of columns that `text` takes on a terminal."""
-    if text.isascii():
-        return len(text)
-    from wcwidth import wcswidth  # slow to import, rarely needed
-
-    return max(0, wcswidth(text))
+    return f"{before}{marked}{rest}{tail}", " " * text_width(before) + "^" * max(
+        1, text_width(marked)
+    )

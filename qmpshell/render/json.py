@@ -49,7 +49,6 @@ def style_json(
     *,
     width: int | None,
     string: Callable[[str], str] = encode_scalar,
-    indent: int = 0,
     meanings: Meanings | None = None,
 ) -> Iterator[Piece]:
     """Yield `(style, text)` pieces of the text of `paint_json`. Punctuation is the default style."""
@@ -59,9 +58,7 @@ def style_json(
         for style in (JSON_NAME, JSON_STRING, JSON_NUMBER, JSON_WORD, JSON_NOTE)
     }
     style = JSON_PUNCTUATION
-    for chunk in paint_json(
-        value, width=width, string=string, paint=paint, indent=indent, meanings=meanings
-    ):
+    for chunk in paint_json(value, width=width, string=string, paint=paint, meanings=meanings):
         for number, text in enumerate(chunk.split("\0")):
             if number and style == JSON_PUNCTUATION:
                 style, _, text = text.partition("\1")
@@ -77,10 +74,9 @@ def paint_json(
     width: int | None,
     string: Callable[[str], str] = encode_scalar,
     paint: Mapping[str, tuple[str, str]],
-    indent: int = 0,
     meanings: Meanings | None = None,
 ) -> Iterator[str]:
-    """Yield the text of `value` in chunks of any size; its first line starts at column `indent`.
+    """Yield the text of `value` in chunks of any size.
 
     An object or array that fits on its line stays on it. With `width` 0, every non-empty one is
     broken; with None, none is. `string` encodes a string as JSON: each character independently,
@@ -88,7 +84,7 @@ def paint_json(
     it; other styles stay plain. No style extends over a line end. `meanings` describes numbers; the
     descriptions follow them in parentheses, and are not JSON.
     """
-    return _Painter(width, string, paint, meanings).chunks(value, indent)
+    return _Painter(width, string, paint, meanings).chunks(value)
 
 
 class _Names(dict[str | None, str]):
@@ -138,7 +134,7 @@ class _Painter:
         self._marks = {mark: mark.join(punctuation) for mark in _MARKS}
         self._names = _Names(string, paint.get(JSON_NAME, _PLAIN), punctuation)
 
-    def chunks(self, value: object, indent: int) -> Iterator[str]:  # noqa: C901 - a hot loop
+    def chunks(self, value: object) -> Iterator[str]:  # noqa: C901 - a hot loop
         names, string, marks, width = self._names, self._string, self._marks, self._width
         meanings = self._meanings
         before, after = self._string_paint
@@ -150,7 +146,7 @@ class _Painter:
         members: Members = iter([(None, value)])
         lead = comma = end = ""
         around: list[tuple[Members, str, str]] = []
-        depth = indent
+        depth = 0
         while True:
             entered: dict[str, Any] | list[Any] | None = None
             for name, member in members:

@@ -104,13 +104,11 @@ def progress_bar(done: int, total: int, *, cells: int, unicode: bool) -> str:
 def text_width(text: str) -> int:
     """Return the columns that escaped text takes at a terminal.
 
-    >>> text_width("disk"), text_width("日本")
-    (4, 4)
+    >>> text_width("disk"), text_width("日本"), text_width("สี่")
+    (4, 4, 1)
     """
     if text.isascii():
         return len(text)
-    from unicodedata import combining, east_asian_width  # rarely needed
+    from wcwidth import wcswidth  # slow to import, rarely needed
 
-    return sum(
-        0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text
-    )
+    return max(0, wcswidth(text))

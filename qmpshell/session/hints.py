@@ -113,7 +113,8 @@ def _find_monitor_command(
         from ..complete import parse_catalogue  # few scripts need it
 
         server.learn_catalogue(parse_catalogue(hmp_text(result_or_none(reply))))
-    return server.catalogue.find(name.partition("/")[0]) if server.catalogue is not None else None
+    commands = server.catalogue.by_name if server.catalogue is not None else {}
+    return commands.get(name.partition("/")[0])
 
 
 def _item_at(text: str, start: int) -> str:

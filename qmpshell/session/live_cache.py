@@ -49,10 +49,6 @@ class _Answer(Record):
     may_be_stale: bool = False
     is_stale: bool = False
 
-    def stands(self, now: float) -> bool:
-        """Return True if it need not be queried again."""
-        return not self.may_be_stale and self.is_current(now)
-
     def is_current(self, now: float) -> bool:
         """Return True if it is recent and nothing has changed since."""
         return not self.is_stale and (self.lifetime is None or now < self.at + self.lifetime)
@@ -192,7 +188,9 @@ class LiveCache:
             answer = self._answers.get(query)
             if query in self._asked:
                 pending = True
-            elif query not in asked and (answer is None or not answer.stands(now)):
+            elif query not in asked and (
+                answer is None or answer.may_be_stale or not answer.is_current(now)
+            ):
                 pending = True
                 if len(self._asked) < _MAX_IN_FLIGHT:
                     asked.add(query)

@@ -308,9 +308,6 @@ def is_unanswered_info(reply: Reply, request: Request) -> bool:
     return is_info and bool(unknown_command_name(reply, request))
 
 
-_WILDCARDS = "*?["
-
-
 def confirmation_question(request: Request, names: Sequence[str]) -> str:
     """Return a sentence about what `request` destroys, or "" if it needs no confirmation.
 
@@ -344,12 +341,9 @@ def _spellings(request: Request) -> Iterator[str]:
 
 
 def _matches(name: str, wanted: str) -> bool:
-    name, wanted = name.replace("_", "-"), wanted.replace("_", "-")
-    if not any(char in wanted for char in _WILDCARDS):
-        return name == wanted
-    from fnmatch import fnmatchcase  # slow to import, rarely needed
+    from fnmatch import fnmatchcase  # scripts do not need it
 
-    return fnmatchcase(name, wanted)
+    return fnmatchcase(name.replace("_", "-"), wanted.replace("_", "-"))
 
 
 class RequestTable:

@@ -100,7 +100,7 @@ class ServerInfo:
         self.learn(missing, result_or_none(reply))
         return reply
 
-    def learn_commands(self, value: object) -> None:
+    def store_commands(self, value: object) -> None:
         """Store the result of `query-commands`, or of an agent's `guest-info`."""
         self.names = command_names_in(value)
         self.agent_version = agent_version(value)

@@ -469,22 +469,19 @@ class Session:
         self._outbox.start(now)
         self.state.vm.start()
 
-    def learn_commands(self, now: float) -> list[Effect]:
-        """Query the names of the server's commands, and an agent's version."""
-        name = list_commands(agent=self.settings.agent)
-        return self.run_query(name, now, is_command_list=True)
+    def query_commands(self, now: float) -> list[Effect]:
+        """Query the names of the server's commands, and an agent's version.
 
-    def run_query(self, name: str, now: float, *, is_command_list: bool = False) -> list[Effect]:
-        """Query the result of command `name`, which arrives as QueryResult. Errors are ignored."""
+        The result arrives as QueryResult. Errors are ignored.
+        """
         self._outbox.start(now)
+        name = list_commands(agent=self.settings.agent)
 
         def answered(reply: Reply | None) -> None:
             value = result_or_none(reply)
-            if value is None:
-                return
-            if is_command_list:
-                self.server.learn_commands(value)
-            self._outbox.emit(QueryResult(name, value))
+            if value is not None:
+                self.server.store_commands(value)
+                self._outbox.emit(QueryResult(name, value))
 
         self.state.sender.query(name, {}, answered, background=True)
         return self.state.pop_effects()

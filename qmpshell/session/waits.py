@@ -57,9 +57,6 @@ class Wait:
         return []
 
 
-_WILDCARDS = "*?["
-
-
 class EventWait(Wait):
     """Waits for one event, which is consumed and then in `event`.
 
@@ -79,7 +76,6 @@ class EventWait(Wait):
     ) -> None:
         super().__init__(f"{name} with {members}" if members else name, deadline)
         self._names = name.split(",")
-        self._has_globs = any(char in name for char in _WILDCARDS)
         self._matches = matches
         self._check = check
         self._needs_schema = check is not None
@@ -88,14 +84,10 @@ class EventWait(Wait):
 
     def wants(self, event: Event) -> bool:
         """Return True for a matching event."""
-        return self._is_named(event.name) and self._matches(event)
+        from fnmatch import fnmatchcase  # few scripts need it
 
-    def _is_named(self, name: str) -> bool:
-        if not self._has_globs:
-            return name in self._names
-        from fnmatch import fnmatchcase  # slow to import, rarely needed
-
-        return any(fnmatchcase(name, glob) for glob in self._names)
+        is_named = any(fnmatchcase(event.name, glob) for glob in self._names)
+        return is_named and self._matches(event)
 
     def on_event(self, event: Event) -> bool:
         """Consume a matching event."""

@@ -25,7 +25,7 @@ else:
             ),
             "files": "FileReader config_path open_for_writing read_or_open state_directory",
             "history": "HistoryError HistoryFile escape_entry history_path",
-            "log": "RECEIVED SENT Log LogError",
+            "log": "Log LogError",
             "output": "LONGEST_WAIT Output poll_events wait_for write_to_stderr",
             "redact": (
                 "MessageRedactor Secrets hmp_secret_spans redact_command redact_spans"

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-SENT = "sent"
-RECEIVED = "received"
-
 _FLAGS = os.O_WRONLY | os.O_APPEND | NON_BLOCKING
 _PRIVATE = 0o600
 _NO_FILE = "it is neither a file nor a FIFO nor a terminal"
@@ -84,7 +81,7 @@ class Log:
     def add(self, direction: str, message: str) -> None:
         """Queue a message, which is one line of ASCII JSON, for `flush`.
 
-        `direction` is SENT or RECEIVED. Raises LogError.
+        `direction` is "sent" or "received". Raises LogError.
         """
         head = f'{{"time": "{_timestamp(self._clock())}", "direction": "{direction}", "message": '
         line = f"{head}{message}}}\n".encode("ascii")

@@ -259,7 +259,7 @@ class CompletionModel(LineCompleter):
         if self._settings.hmp:
             self.load_catalogue()
         else:
-            self._perform(session.learn_commands(self._clock()))
+            self._perform(session.query_commands(self._clock()))
 
     def _names_before(self) -> Sequence[str]:
         """Return the server's commands as far as they are known before it answers."""

@@ -22,11 +22,7 @@ _ANSWER_TIMEOUT = 2.0  # seconds
 # not show it. Others are treated like xterm, which cuts lines: erasing too much would be worse than
 # a copy of the prompt.
 _VARIABLES = (
-    "ALACRITTY_WINDOW_ID",
-    "KITTY_WINDOW_ID",
-    "KONSOLE_VERSION",
-    "TMUX",
-    "VTE_VERSION",
+    *("ALACRITTY_WINDOW_ID", "KITTY_WINDOW_ID", "KONSOLE_VERSION", "TMUX", "VTE_VERSION"),
     "WT_SESSION",
 )
 _PROGRAMS = ("Apple_Terminal", "WezTerm", "ghostty", "iTerm.app", "vscode")

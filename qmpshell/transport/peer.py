@@ -14,7 +14,7 @@ import struct
 
 from ..record import Record
 from ..render import escape
-from .address import TcpAddress, UnixAddress, is_loopback
+from .address import TcpAddress, UnixAddress, is_loopback, is_on, read_option, split_commas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -376,7 +376,9 @@ def explain_mismatch(address: str, peer: Peer) -> str:
         return (
             f"{address}: this is the channel of a guest agent ({escape(peer.user)}){_AGENT_REMEDY}"
         )
-    if _has(peer.option, "websocket") and not is_websocket(address):
+    if is_on(dict(map(read_option, split_commas(peer.option))), "websocket") and not is_websocket(
+        address
+    ):
         return f"{address}: {server} expects a websocket here; use {address_with(address, 'websocket')}"
     if "tls-creds=" in peer.option and "tls-creds=" not in address:
         return f"{address}: {server} expects TLS here; add --tls-creds DIR"
@@ -401,10 +403,3 @@ def address_with(address: str, kind: str) -> str:
     if place.rpartition(":")[2].isdecimal() and not place.startswith("unix:") and "/" not in place:
         return f"{kind}:{place}"
     return f"unix:{address.removeprefix('unix:')},{kind}=on"
-
-
-def _has(option: str, name: str) -> bool:
-    return any(
-        part == name or part in (f"{name}=on", f"{name}=yes", f"{name}=true")
-        for part in option.split(",")
-    )

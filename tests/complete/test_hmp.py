@@ -133,10 +133,12 @@ def test_candidates_depend_on_qemu_version(version: str, line: str, expected: li
 @pytest.mark.parametrize("version", VERSIONS)
 def test_empty_line_offers_all_commands_and_aliases(version: str) -> None:
     known = CATALOGUES[version]
-    assert [candidate.label for candidate in checked("", known)] == sorted(known.names)
-    assert [candidate.label for candidate in checked("info ", known)] == sorted(known.info_names)
-    assert [candidate.label for candidate in checked("help ", known)] == sorted(known.names)
-    assert [candidate.label for candidate in checked("? info ", known)] == sorted(known.info_names)
+    assert [candidate.label for candidate in checked("", known)] == sorted(known.by_name)
+    assert [candidate.label for candidate in checked("info ", known)] == sorted(known.info_by_name)
+    assert [candidate.label for candidate in checked("help ", known)] == sorted(known.by_name)
+    assert [candidate.label for candidate in checked("? info ", known)] == sorted(
+        known.info_by_name
+    )
 
 
 def test_candidate_has_label_and_description() -> None:

@@ -33,45 +33,44 @@ def test_each_real_help_line_gives_a_command(version: str) -> None:
 def test_catalogue_size_depends_on_qemu_version(version: str, commands: int, info: int) -> None:
     found = catalogue(version)
     assert (len(found.commands), len(found.info)) == (commands, info)
-    assert (found.find("one-insn-per-tb") is not None) == (version == "10")
-    assert (found.find_info("profile") is not None) == (version == "7.2")
-    assert len(set(found.names)) == len(found.names)
+    assert (found.by_name.get("one-insn-per-tb") is not None) == (version == "10")
+    assert (found.info_by_name.get("profile") is not None) == (version == "7.2")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_catalogue_entry_has_aliases_parameters_and_summary(version: str) -> None:
     found = catalogue(version)
-    entry = found.find("c")
-    assert entry is not None and entry is found.find("cont")
+    entry = found.by_name.get("c")
+    assert entry is not None and entry is found.by_name.get("cont")
     assert (entry.names, entry.parameters, entry.summary) == (("cont", "c"), "", "resume emulation")
-    entry = found.find("?")
+    entry = found.by_name.get("?")
     assert entry is not None
     assert (entry.names, entry.parameters) == (("help", "?"), "[cmd]")
-    entry = found.find("block_job_cancel")
+    entry = found.by_name.get("block_job_cancel")
     assert entry is not None
     assert entry.parameters == "[-f] device"
     assert entry.summary == (
         "stop an active background block operation (use -f if you want to abort the operation"
         " immediately instead of keep running until data is in sync)"
     )
-    entry = found.find_info("block")
+    entry = found.info_by_name.get("block")
     assert entry is not None
     assert entry.parameters == "[-n] [-v] [device]"
     assert entry.describe_flag("-n") == "show named nodes"
     assert entry.describe_flag("-v") == "show details"
-    assert found.find_info("cont") is None
-    assert found.find("block") is None
+    assert found.info_by_name.get("cont") is None
+    assert found.by_name.get("block") is None
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_parameters_on_several_lines_are_joined(version: str) -> None:
     """The lines after the first line of drive_add's parameters are not indented."""
-    entry = catalogue(version).find("drive_add")
+    entry = catalogue(version).by_name.get("drive_add")
     assert entry is not None
     assert entry.parameters.startswith("[-n] [[<domain>:]<bus>:]<slot> [file=file][,if=type]")
     assert entry.parameters.endswith("[,copy-on-read=on|off]")
     assert entry.summary == "add drive to PCI storage controller"
-    before = catalogue(version).find("device_del")
+    before = catalogue(version).by_name.get("device_del")
     assert before is not None
     assert before.summary == "remove device"
 
@@ -87,7 +86,7 @@ def test_parameters_on_several_lines_are_joined(version: str) -> None:
     ],
 )
 def test_repeated_name_is_removed_from_parameters(version: str, name: str, parameters: str) -> None:
-    entry = catalogue(version).find(name)
+    entry = catalogue(version).by_name.get(name)
     assert entry is not None
     assert entry.parameters == parameters
 
@@ -161,7 +160,7 @@ def test_flag_description_comes_from_help(description: str, flag: str, expected:
 )
 def test_invalid_help_text_gives_no_names(text: str) -> None:
     found = parse_catalogue(text, text)
-    assert (found.names, found.info_names) == ([], [])
+    assert not found.by_name and not found.info_by_name
 
 
 @pytest.mark.parametrize(
@@ -191,8 +190,8 @@ def test_info_names_come_from_help_info_only() -> None:
     found = parse_catalogue(
         "info [subcommand] -- x\ninfo block -- x\n", "cont|c -- y\ninfo a|b -- z"
     )
-    assert found.info_names == ["a", "b"]
-    assert found.names == ["info"]
+    assert list(found.info_by_name) == ["a", "b"]
+    assert list(found.by_name) == ["info"]
 
 
 HELP = st.text(alphabet="ab|? -[]<>\r\n\t:;()\x1b\u202e", max_size=80)
@@ -202,7 +201,7 @@ HELP = st.text(alphabet="ab|? -[]<>\r\n\t:;()\x1b\u202e", max_size=80)
 def test_random_text_gives_a_valid_catalogue(text: str, info: str) -> None:
     found = parse_catalogue(text, f"info {info}")
     assert isinstance(found, HmpCatalogue)
-    for name in (*found.names, *found.info_names):
+    for name in (*found.by_name, *found.info_by_name):
         assert name == escape(name) and name.strip() == name and name
     for entry in (*found.commands, *found.info):
         assert "\n" not in entry.summary

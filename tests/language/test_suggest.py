@@ -167,7 +167,7 @@ def test_known_schema_avoids_query_for_names() -> None:
 
 def test_names_from_terminal_are_not_queried_again() -> None:
     driver = Driver(interactive=True)
-    driver.session.learn_commands(driver.now)
+    driver.session.query_commands(driver.now)
     driver.bytes(reply(COMMANDS, 1))
     driver.line("device-add")
     assert driver.bytes(missing("device-add", 2))[1:] == [

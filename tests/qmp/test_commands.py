@@ -72,7 +72,7 @@ def test_other_arguments_are_complete(name: str) -> None:
 def test_hmp_names_exist_in_both_versions(name: str) -> None:
     for version in VERSIONS:
         for hmp_name in COMMANDS[name].hmp_names:
-            assert catalogue(version).find(hmp_name) is not None
+            assert catalogue(version).by_name.get(hmp_name) is not None
     assert qmp_name(COMMANDS[name].hmp_names[0]) == name
 
 

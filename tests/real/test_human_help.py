@@ -28,7 +28,7 @@ def test_catalogue_matches_help_of_each_command(qemu: Server) -> None:
     catalogue = parse_catalogue(*hmp_output(qemu, "help", "help info"))
     assert len(catalogue.commands) > 100
     assert len(catalogue.info) > 50
-    names = [name for name in catalogue.names if name != "info"]
+    names = [name for name in catalogue.by_name if name != "info"]
     for name, text in zip(
         names, hmp_output(qemu, *(f"help {name}" for name in names)), strict=True
     ):
@@ -36,11 +36,10 @@ def test_catalogue_matches_help_of_each_command(qemu: Server) -> None:
             assert text.startswith("Log items")  # "help log" prints the log items instead
             continue
         (found,) = parse_catalogue(text).commands
-        expected = catalogue.find(name)
-        assert expected is not None
+        expected = catalogue.by_name[name]
         assert (found.names, found.parameters) == (expected.names, expected.parameters)
         assert found.description == expected.description
-    names = catalogue.info_names
+    names = list(catalogue.info_by_name)
     texts = hmp_output(qemu, *(f"help info {name}" for name in names))
     for name, text in zip(names, texts, strict=True):
         assert [command.names for command in parse_catalogue("", text).info] == [(name,)]

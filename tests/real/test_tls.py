@@ -25,7 +25,7 @@ from qmpshell.transport import (
     with_credentials,
 )
 from tests.harness.processes import wait_until
-from tests.harness.program import run, start
+from tests.harness.program import PYTHON, run, start
 from tests.harness.servers import Installation, Server
 from tests.harness.tls import make_authority, make_certificate, make_credentials, start_tls_qemu
 from tests.harness.waiting import sleeps_less_than
@@ -191,7 +191,7 @@ def test_busy_tls_monitor_names_its_client(credentials: Path) -> None:
             result = run("--wait", "1", "-c", "query-name", *options)
             first.stdin.close()
     assert (result.status, result.err.count("\n")) == (3, 1)
-    assert f"busy: another client, python3 (pid {first.pid}), holds this monitor" in result.err
+    assert f"busy: another client, {PYTHON} (pid {first.pid}), holds this monitor" in result.err
 
 
 @pytest.mark.parametrize(

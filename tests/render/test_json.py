@@ -37,8 +37,8 @@ json_values = st.recursive(
 widths = st.integers(1, 100)
 
 
-def joined(value: object, width: int | None, indent: int = 0) -> str:
-    return "".join(text for _, text in style_json(value, width=width, indent=indent))
+def joined(value: object, width: int | None) -> str:
+    return "".join(text for _, text in style_json(value, width=width))
 
 
 @given(json_values, widths | st.just(0))
@@ -53,10 +53,10 @@ def test_zero_width_equals_json_dumps_with_indent(value: object) -> None:
     assert joined(value, 0) == json.dumps(value, indent=2)
 
 
-@given(json_values, st.integers(0, 5))
-def test_fitting_value_is_on_one_line(value: object, indent: int) -> None:
+@given(json_values)
+def test_fitting_value_is_on_one_line(value: object) -> None:
     line = json.dumps(value)
-    assert joined(value, len(line) + indent, indent) == line
+    assert joined(value, len(line)) == line
 
 
 @given(json_values, widths)
@@ -84,9 +84,9 @@ def reference_layout(value: Any, width: int, indent: int, taken: int) -> str:
     return opening + "\n" + ",\n".join(members) + "\n" + " " * indent + closing
 
 
-@given(json_values, widths, st.integers(0, 5))
-def test_layout_equals_the_reference_layout(value: object, width: int, indent: int) -> None:
-    assert joined(value, width, indent) == reference_layout(value, width, indent, 0)
+@given(json_values, widths)
+def test_layout_equals_the_reference_layout(value: object, width: int) -> None:
+    assert joined(value, width) == reference_layout(value, width, 0, 0)
 
 
 @given(json_values)
@@ -138,12 +138,6 @@ def test_fitting_nested_object_is_not_broken(value: object, width: int) -> None:
 )
 def test_style_json_formats_examples(value: object, width: int, expected: str) -> None:
     assert joined(value, width) == expected
-
-
-def test_indent_applies_to_all_following_lines() -> None:
-    assert joined([[1, 2], 3], 11, indent=4) == "[\n      [1, 2],\n      3\n    ]".replace(
-        "[1, 2]", "[\n        1,\n        2\n      ]"
-    )
 
 
 def test_style_json_returns_styled_pieces() -> None:

@@ -72,7 +72,7 @@ def test_agent_dry_run_uses_static_types() -> None:
 def test_old_agent_receives_commands_without_ids() -> None:
     driver = agent(echoes=False, interactive=True)
     assert driver.line("guest-ping") == [sent('{"execute": "guest-ping"}')]
-    driver.session.learn_commands(driver.now)
+    driver.session.query_commands(driver.now)
     assert driver.bytes(reply({}))[0] == ("reply", {"return": {}})
     assert driver.bytes(reply(INFO)) == [("learned", "guest-info")]
     assert driver.session.server.names == ["guest-info", "guest-ping"]
@@ -249,7 +249,7 @@ def test_log_contains_synchronisation_messages() -> None:
 
 def test_status_shows_agent_version() -> None:
     driver = agent(interactive=True)
-    driver.session.learn_commands(driver.now)
+    driver.session.query_commands(driver.now)
     driver.bytes(reply(INFO, 1))
     (message,) = driver.line("/status")
     assert message[1].splitlines()[:2] == ["vm.sock: connected", "server: guest agent 10.0.2"]

@@ -108,7 +108,7 @@ def test_hmp_line_is_named_as_typed() -> None:
 
 def test_internal_reply_is_reported_only_when_awaited() -> None:
     driver = terminal_driver()
-    driver.session.learn_commands(driver.now)
+    driver.session.query_commands(driver.now)
     assert not driver.session.is_blocked
     assert describe_blocker_after(driver, 100) == ""
     driver.line("resize id=5")

@@ -41,8 +41,8 @@ def test_help_and_help_info_build_catalogue() -> None:
     assert load(driver, loader) == []  # the query runs only once
     assert driver.bytes(reply(HELP, 1)) == [help_query(2, "help info")]
     catalogue = catalogue_of(driver.session.receive(reply(INFO, 2), driver.now))
-    assert catalogue.names == ["cont", "c"]
-    assert catalogue.info_names == ["block"]
+    assert list(catalogue.by_name) == ["cont", "c"]
+    assert list(catalogue.info_by_name) == ["block"]
     assert load(driver, loader) == []
     assert driver.status == 0
 

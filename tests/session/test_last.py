@@ -103,7 +103,7 @@ def test_last_ignores_internal_replies() -> None:
     driver = terminal_driver()
     driver.line("query-name")
     driver.bytes(reply({"name": "one"}, 1))
-    driver.session.learn_commands(driver.now)
+    driver.session.query_commands(driver.now)
     driver.bytes(reply([], 2))
     assert driver.line("/last") == [("reply", NAMED)]
 

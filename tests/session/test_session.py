@@ -586,7 +586,7 @@ def test_timeout_at_terminal_leaves_next_timeout_due() -> None:
 
 def test_background_query_does_not_delay_a_line() -> None:
     driver = Driver(timeout=2, interactive=True)
-    driver.session.learn_commands(driver.now)
+    driver.session.query_commands(driver.now)
     assert driver.line("stop") == [sent('{"execute": "stop", "id": "qmpshell-2"}')]
 
 
@@ -754,7 +754,7 @@ def test_unsent_line_is_reported_with_its_location() -> None:
 def test_internal_queries_do_not_count_as_unsent() -> None:
     driver = Driver(interactive=True)
     driver.line("a")
-    driver.session.run_query("query-qmp-schema", driver.now)
+    driver.session.query_commands(driver.now)
     assert driver.gone() == [
         (
             "error",
@@ -1134,7 +1134,7 @@ def test_unrequested_confirmation_does_nothing() -> None:
 
 def test_internal_query_and_reply_are_not_shown() -> None:
     driver = Driver(interactive=True)
-    assert shown(driver.session.learn_commands(driver.now)) == [
+    assert shown(driver.session.query_commands(driver.now)) == [
         sent('{"execute": "query-commands", "id": "qmpshell-1"}')
     ]
     assert driver.session.state.sender.table.oldest_user_request is None
@@ -1144,7 +1144,7 @@ def test_internal_query_and_reply_are_not_shown() -> None:
 
 def test_error_to_internal_query_is_ignored() -> None:
     driver = Driver(interactive=True)
-    driver.session.learn_commands(driver.now)
+    driver.session.query_commands(driver.now)
     assert (
         driver.bytes(
             b'{"id": "qmpshell-1", "error": {"class": "CommandNotFound", "desc": "no"}}\r\n'
@@ -1157,7 +1157,7 @@ def test_error_to_internal_query_is_ignored() -> None:
 
 def test_internal_query_does_not_delay_exit() -> None:
     driver = Driver(interactive=True)
-    driver.session.learn_commands(driver.now)
+    driver.session.query_commands(driver.now)
     assert driver.line("exit") == [("leave", OK)]
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from qmpshell.errors import QmpShellError
 from qmpshell.qmp import encode
-from qmpshell.storage import RECEIVED, SENT, BackgroundCall, Log, LogError
+from qmpshell.storage import BackgroundCall, Log, LogError
 
 _TIMEOUT = 60  # seconds
 
@@ -51,7 +51,7 @@ def write(log: Log, direction: str, message: dict[str, Any]) -> None:
 
 
 def write_one(log: Log, message: dict[str, Any]) -> None:
-    write(log, SENT, message)
+    write(log, "sent", message)
     write_rest(log)
 
 
@@ -77,8 +77,8 @@ def open_error(path: Path | str) -> str:
 def test_message_is_logged_with_time_and_direction(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with open_log(path) as log:
-        write(log, SENT, {"execute": "stop"})
-        write(log, RECEIVED, {"return": {"a": "é\n\ud800"}})
+        write(log, "sent", {"execute": "stop"})
+        write(log, "received", {"return": {"a": "é\n\ud800"}})
     assert path.read_bytes().count(b"\n") == 2
     assert records(path) == [
         {
@@ -116,7 +116,7 @@ def test_deeply_nested_message_is_logged(tmp_path: Path) -> None:
         deep = [deep]
     path = tmp_path / "log"
     with open_log(path) as log:
-        write(log, RECEIVED, {"return": deep, "number": float("inf")})
+        write(log, "received", {"return": deep, "number": float("inf")})
     assert path.read_text().count("[") == 3000
 
 
@@ -136,7 +136,7 @@ def test_existing_file_is_appended_and_keeps_mode(tmp_path: Path) -> None:
     path.write_text("before\n")
     path.chmod(0o644)
     with open_log(path) as log:
-        write(log, SENT, {})
+        write(log, "sent", {})
     assert path.read_text().startswith('before\n{"time"')
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
@@ -176,14 +176,14 @@ def test_symlink_to_device_is_followed(tmp_path: Path) -> None:
     link = tmp_path / "log"
     link.symlink_to("/dev/null")
     with open_log(link) as log:
-        write(log, SENT, {})
+        write(log, "sent", {})
 
 
 def test_inherited_pipe_is_written() -> None:
     """The shell passes such a path for `--log >(COMMAND)`."""
     reading, writing = os.pipe()
     with open_log(f"/dev/fd/{writing}") as log:
-        write(log, SENT, {"a": 1})
+        write(log, "sent", {"a": 1})
         assert json.loads(os.read(reading, 4096))["message"] == {"a": 1}
     assert os.get_blocking(writing)
     os.close(reading)
@@ -192,7 +192,7 @@ def test_inherited_pipe_is_written() -> None:
 
 def test_dev_null_is_accepted() -> None:
     with open_log("/dev/null") as log:
-        write(log, SENT, {})
+        write(log, "sent", {})
 
 
 def test_full_disk_raises_log_error() -> None:
@@ -200,7 +200,7 @@ def test_full_disk_raises_log_error() -> None:
         open_log("/dev/full") as log,
         pytest.raises(LogError, match=r"^cannot write to the log /dev/full: No space left"),
     ):
-        write(log, SENT, {})
+        write(log, "sent", {})
     assert issubclass(LogError, QmpShellError)
 
 
@@ -216,7 +216,7 @@ def test_fifo_with_slow_reader_receives_whole_message(tmp_path: Path) -> None:
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     large = {"return": "x" * 1_000_000}
     log = Log(str(path), clock=clock)
-    write(log, RECEIVED, large)
+    write(log, "received", large)
     assert log.pending
     received = b""
     while not received.endswith(b"\n"):
@@ -226,7 +226,7 @@ def test_fifo_with_slow_reader_receives_whole_message(tmp_path: Path) -> None:
     assert json.loads(received)["message"] == large
     os.close(reading)
     with pytest.raises(LogError, match="its reader is gone"):
-        write(log, SENT, {})
+        write(log, "sent", {})
     log.close()
 
 
@@ -280,7 +280,7 @@ def test_queued_messages_are_one_write(tmp_path: Path, monkeypatch: pytest.Monke
     with open_log(tmp_path / "log") as log:
         monkeypatch.setattr(os, "write", counting_write)
         for number in range(100):
-            log.add(RECEIVED, encode({"event": "STOP", "number": number}))
+            log.add("received", encode({"event": "STOP", "number": number}))
         log.flush()
     assert [data.count(b"\n") for data in writes] == [100]
 
@@ -288,7 +288,7 @@ def test_queued_messages_are_one_write(tmp_path: Path, monkeypatch: pytest.Monke
 def test_local_file_is_written_by_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qmpshell.storage.log.may_hang", lambda _descriptor: False)
     with closing(Log(str(tmp_path / "log"), clock=clock, waits=False)) as log:
-        log.add(SENT, '{"a": 1}')
+        log.add("sent", '{"a": 1}')
         assert records(tmp_path / "log") == []
         log.flush()
         assert not log.pending
@@ -318,8 +318,8 @@ def test_log_of_event_loop_waits_only_at_end(
     monkeypatch.setattr(os, "write", late_write)
     monkeypatch.setattr(BackgroundCall, "wait", wait)
     with closing(Log(str(tmp_path / "log"), clock=clock, waits=False)) as log:
-        write(log, SENT, {"a": 1})
-        write(log, SENT, {"b": 2})
+        write(log, "sent", {"a": 1})
+        write(log, "sent", {"b": 2})
         assert log.pending
         assert not any(waits)
         log.flush(is_last=True)
@@ -329,7 +329,7 @@ def test_log_of_event_loop_waits_only_at_end(
 
 def test_queued_message_waits_for_no_descriptor(tmp_path: Path) -> None:
     with open_log(tmp_path / "log") as log:
-        log.add(SENT, "{}")
+        log.add("sent", "{}")
         assert log.pending
         assert log.waits_for == {}
 
@@ -346,7 +346,7 @@ def test_large_line_is_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     with open_log(tmp_path / "log") as log:
         monkeypatch.setattr(os, "write", counting_write)
-        write(log, RECEIVED, {"return": "x" * 5_000_000})
+        write(log, "received", {"return": "x" * 5_000_000})
     assert len(sizes) == 1
     assert sizes[0] > 5_000_000
 
@@ -358,7 +358,7 @@ def test_concurrent_logs_keep_lines_intact(tmp_path: Path) -> None:
     def fill(name: str) -> None:
         with open_log(path) as log:
             for number in range(200):
-                write(log, SENT, {"by": name, "number": number, "text": name * 3000})
+                write(log, "sent", {"by": name, "number": number, "text": name * 3000})
 
     writers = [threading.Thread(target=fill, args=(name,), daemon=True) for name in "abc"]
     for writer in writers:
@@ -377,4 +377,4 @@ def test_write_to_closed_log_raises_error(tmp_path: Path) -> None:
     log.close()
     log.close()
     with pytest.raises(LogError, match="closed"):
-        write(log, SENT, {})
+        write(log, "sent", {})

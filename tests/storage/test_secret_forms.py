@@ -158,7 +158,7 @@ def test_other_commands_have_no_secrets() -> None:
     bearing = {name for name, facts in COMMANDS.items() if facts.secrets}
     found = {name for name in names if not name.isdecimal() and secret_command(name)}
     assert found <= {*bearing, "human-monitor-command", "password", "SecretKeyring"}
-    hmp_names = {name for version in VERSIONS for name in catalogue(version).names}
+    hmp_names = {name for version in VERSIONS for name in catalogue(version).by_name}
     found = {name for name in hmp_names if secret_command(name)}
     assert found <= {"set_password", "object_add", "qom-set", "change"}
 

@@ -69,7 +69,7 @@ def assert_crashed(terminal: Terminal, state: Path) -> None:
         ("terminal.prompt.PromptController.ask_secret", "set_password password=@?\r"),
         ("terminal.servers.Reconnector.start", "/connect\r"),
         ("terminal.stream_reader.StreamReader.send", ""),
-        ("session.Session.run_query", ""),
+        ("session.Session.query_commands", ""),
         ("session.Session.describe_blocker", ""),
         ("terminal.prompt.PromptController.turn", ""),
     ],

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     Run = Callable[[CommandContext, ShellCommand], Steps | None]
 
 
+# The option of views that shows their requests.
+SHOW_REQUESTS = "-v"
+
+
 def usage_error(call: ShellCommand, reason: str, token: Token | None = None) -> LineError:
     """Return the error for a wrong call of a shell command, at `token` or at its name."""
     return (token or call).error(reason, hint=f"usage: {COMMANDS[call.name][1]}")

@@ -7,7 +7,14 @@ from ...render import PLAIN, Lines, Table, escape
 from ..failures import GENERIC_ERROR
 from ..server import list_commands, result_or_none
 from ..steps import Query
-from .arguments import command_words, reject_option, require_monitor, text_of, usage_error
+from .arguments import (
+    SHOW_REQUESTS,
+    command_words,
+    reject_option,
+    require_monitor,
+    text_of,
+    usage_error,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,15 +31,15 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-_DOT, _SHOW_REQUESTS = "--dot", "-v"
+_DOT = "--dot"
 _GRAPH_FLAGS = frozenset({"-b"})  # a graph shows few properties of devices
 
 
 def run_info(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/info [-v] [NAME [ARGUMENT…]]`."""
     words = [text_of(token) for token in command_words(call)]
-    shows_requests = words[:1] == [_SHOW_REQUESTS]
-    if shows_requests:
+    context.shows_requests = words[:1] == [SHOW_REQUESTS]
+    if context.shows_requests:
         del words[0]
         if not words:
             raise usage_error(call, "a name must follow -v")
@@ -42,7 +49,7 @@ def run_info(context: CommandContext, call: ShellCommand) -> Steps:
     server = context.state.server
     if server.names is None and not context.settings.dry_run:
         found = yield from context.ask([Query(list_commands(agent=False))])
-        server.learn_commands(result_or_none(found[0]))
+        server.store_commands(result_or_none(found[0]))
     commands = frozenset(server.names or ())
     if not words:
         views = yield from _available(context, commands)
@@ -50,7 +57,7 @@ def run_info(context: CommandContext, call: ShellCommand) -> Steps:
 
         context.show_view([Table(listing(views))], lambda: [name for name, _ in views])
         return
-    yield from _show(context, words, commands, shows_requests=shows_requests)
+    yield from _show(context, words, commands)
 
 
 def _available(
@@ -64,9 +71,7 @@ def _available(
     return available(commands, queries_of(schema) if schema is not None else ())
 
 
-def _show(
-    context: CommandContext, words: list[str], commands: frozenset[str], *, shows_requests: bool
-) -> Steps:
+def _show(context: CommandContext, words: list[str], commands: frozenset[str]) -> Steps:
     """Show a view."""
     from ...render.views.info import data_of, find_view, no_view_text, view_steps
 
@@ -79,7 +84,7 @@ def _show(
         return
     asked: list[tuple[Ask, Any]] = []
     steps = view_steps(name, view, words[1:], commands)
-    lines = yield from _answer_requests(context, steps, asked, shows_requests=shows_requests)
+    lines = yield from _answer_requests(context, steps, asked)
     if lines is not None:
         context.show_view([Lines(lines, wrap=True)], lambda: data_of(asked))
 
@@ -99,7 +104,8 @@ def run_graph(context: CommandContext, call: ShellCommand) -> Steps:
     }
     words = [text_of(token) for token in command_words(call)]
     is_dot = _DOT in words
-    names = [word for word in words if word not in (_DOT, _SHOW_REQUESTS)]
+    context.shows_requests = SHOW_REQUESTS in words
+    names = [word for word in words if word not in (_DOT, SHOW_REQUESTS)]
     if not names:
         raise usage_error(call, f"the graph is missing: {', '.join(graphs)}")
     if names[0] not in graphs or len(names) > (2 if names[0] == "qom" else 1):
@@ -112,9 +118,7 @@ def run_graph(context: CommandContext, call: ShellCommand) -> Steps:
         raise usage_error(call, f"{reason}; {hint}" if hint else reason, token)
     require_monitor(context, call, "graphs")
     steps = graphs[names[0]](Call({"path": names[1] if len(names) > 1 else "/"}, _GRAPH_FLAGS))
-    drawn = yield from _answer_requests(
-        context, guard(_drawn(steps, is_dot=is_dot)), shows_requests=_SHOW_REQUESTS in words
-    )
+    drawn = yield from _answer_requests(context, guard(_drawn(steps, is_dot=is_dot)))
     if drawn is None:
         return
     graph, lines = drawn
@@ -139,8 +143,6 @@ def _answer_requests(
     context: CommandContext,
     steps: Generator[Sequence[Ask], list[Any], T],
     asked: list[tuple[Ask, Any]] | None = None,
-    *,
-    shows_requests: bool = False,
 ) -> Generator[Step, Any, T | None]:
     """Send the requests of a view, and return its result, or None after a failure, which is reported.
 
@@ -152,7 +154,7 @@ def _answer_requests(
     try:
         batch = next(steps)
         while True:
-            if shows_requests or context.settings.verbose:
+            if context.shows_requests or context.settings.verbose:
                 context.show_message("\n".join(map(escape, request_lines(batch))))
             replies = yield from context.ask([Query(ask.name, ask.arguments) for ask in batch])
             answers = [

@@ -10,7 +10,7 @@ from ...qmp import key_names, keys_for, keys_for_name, split_combination
 from ...render import escape
 from ..effects import PNG, PPM, ReadSecret, ShowPicture
 from ..steps import Sleep, WaitStopped
-from .arguments import command_words, file_name, require_monitor, usage_error
+from .arguments import SHOW_REQUESTS, command_words, file_name, require_monitor, usage_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ..steps import Step, Steps
 
 
-_SHOW_REQUESTS = "-v"
 _ELSEWHERE = (
     "QEMU runs on another machine, in a container or chroot, or as another user;"
     " screendump filename=FILE writes a file there"
@@ -34,7 +33,7 @@ class _NoPngError(WaitStopped):
 
 def run_screen(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/screen [-v] [FILE]`."""
-    if call.tokens and call.tokens[0].text == _SHOW_REQUESTS:
+    if call.tokens and call.tokens[0].text == SHOW_REQUESTS:
         context.shows_requests = True
         call = ShellCommand(call.name, call.tokens[1:], line=call.line, start=call.start)
     path, start, _ = file_name(call, "") if call.tokens else ("", 0, 0)

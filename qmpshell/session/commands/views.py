@@ -32,7 +32,13 @@ from ...render.views.table import (
     table_lines,
     tsv_lines,
 )
-from .arguments import evaluate_own_command, no_option_error, usage_error, value_text
+from .arguments import (
+    SHOW_REQUESTS,
+    evaluate_own_command,
+    no_option_error,
+    usage_error,
+    value_text,
+)
 from .events import value_matches
 
 TYPE_CHECKING = False
@@ -43,7 +49,7 @@ if TYPE_CHECKING:
     from ..steps import Steps
 
 
-_TSV, _SORT, _SHOW_REQUESTS = "--tsv", "-s", "-v"
+_TSV, _SORT = "--tsv", "-s"
 _WILDCARDS = "*?["
 _MAX_LISTED = 8
 
@@ -103,7 +109,7 @@ def _parse(call: ShellCommand) -> _TableCall:
         token = before.popleft()
         if token.text == _TSV:
             found.is_tsv = True
-        elif token.text == _SHOW_REQUESTS:
+        elif token.text == SHOW_REQUESTS:
             found.shows_requests = True
         elif token.text == _SORT and token.kind == WORD:
             if not before or before[0].kind != WORD or not before[0].text.strip("-"):
