@@ -56,7 +56,7 @@ trimming and programs may take any time without --timeout. {_STATUS}
 qmpshell ga -s qga.sock info
 qmpshell ga -s qga.sock cat /etc/os-release
 qmpshell ga -s qga.sock exec uname -a"""
-# Seconds without an answer until a user learns what the program waits for.
+# Seconds without an answer until a message says what qmpshell waits for.
 _NOTICE = 1.0
 _THAW_TIMEOUT = 60.0
 _NO_HARDWARE_ADDRESS = "00:00:00:00:00:00"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # The base64 of the input must be below the 64 MiB that QEMU accepts in a message (MAX_TOKEN_SIZE).
 _MAX_INPUT = 32 << 20
 _READ_SIZE = 1 << 16
-# Seconds until a user who may not expect it learns that stdin is read.
+# Seconds until a message says that stdin is being read.
 _INPUT_NOTICE = 3.0
 # Seconds between two queries for the program's state.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5

@@ -32,7 +32,7 @@ _TLS_OPTIONS = ("tls_creds", "tls_hostname")
 # The settings of each command with the options -h and --help.
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-# click's variable; `main` has its name too.
+# The variable with which completion scripts call the program; `cli/main.py` repeats its name.
 _COMPLETE = "_QMPSHELL_COMPLETE"
 _FIRST_WORD = f"{__name__}.is_first_word"
 

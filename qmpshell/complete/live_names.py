@@ -113,7 +113,7 @@ NETWORK = _human("info network")
 TREE = _human("info qtree")
 CPU_MODELS = LiveQuery("query-cpu-definitions")
 DRIVERS = LiveQuery("qom-list-types", {"implements": "device", "abstract": False})
-# Only this has a driver's aliases and bus, and tells which drivers a user cannot create.
+# Only this has a driver's aliases and bus, and shows which drivers a user cannot create.
 DRIVERS_HELP = _human("info qdm")
 TYPES = LiveQuery("qom-list-types")
 HUMAN_HELP = _human("help")
@@ -562,7 +562,7 @@ def _types(_subject: str, results: QueryResults) -> Iterator[LiveName]:
 
 
 def _type_rank(type_name: str) -> int:
-    """Return how rarely users mean a type.
+    """Return 1 for types that users rarely need, else 0.
 
     There are more CPU types and machine versions than anything else, and interfaces,
     `TYPE::INTERFACE`, have no properties of their own.

@@ -107,8 +107,8 @@ def _in_words(typed: str, name: str) -> tuple[int, int] | None:
         found: dict[int, tuple[int, int, int]] = {}
         for end, (count, skipped, word) in ends.items():
             if index and name[end : end + 1] == char:
-                going_on = (count, skipped, numbers.get(end, word))
-                found[end + 1] = min(going_on, found.get(end + 1, going_on))
+                continued = (count, skipped, numbers.get(end, word))
+                found[end + 1] = min(continued, found.get(end + 1, continued))
             for place in heads:
                 if place >= end and name[place] == char:
                     new_word = (count + 1, skipped + numbers[place] - word - 1, numbers[place])

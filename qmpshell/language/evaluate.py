@@ -136,8 +136,8 @@ class Introspection:
         self.objects: dict[str, Properties | None] = {}
         self.secrets: dict[int, str] = {}
 
-    def forget(self) -> None:
-        """Forget everything about the server, because it is another one now."""
+    def clear(self) -> None:
+        """Clear everything about the server, because it is another one now."""
         self.schema = None
         self.has_schema = False
         self.drivers.clear()

@@ -284,7 +284,7 @@ def _continues(line: str) -> bool:
 
 
 def _is_left_open(line: str, *, inside: bool) -> bool:
-    """Return True if a transaction is open after a line; `inside` tells if one was open before it."""
+    """Return True if a transaction is open after a line; `inside` is true if one was open before it."""
     for token in tokenize(f"{TRANSACTION}\n{line}" if inside else line):
         if token.kind in (OPEN, CLOSE):
             inside = token.kind == OPEN

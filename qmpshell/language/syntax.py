@@ -33,7 +33,7 @@ class CommandItem(Record):
     """`NAME key=value…` or `NAME {…}`, which may be incomplete or invalid.
 
     `whole` is the object that is the complete arguments, and `json` its content; `words` are the
-    words that are no arguments; `file` is the file whose descriptor is passed along.
+    words that are not KEY=VALUE; `file` is the file whose descriptor is passed along.
     """
 
     name: Token

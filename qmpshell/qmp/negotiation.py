@@ -74,7 +74,7 @@ class Handshake:
         raise NotImplementedError
 
     def data_to_send(self) -> bytes:
-        """Return the bytes that the handshake wants to send. Call it after each `receive`."""
+        """Return the bytes that the handshake must send. Call it after each `receive`."""
         data = b"".join(self.outgoing)
         self.outgoing.clear()
         return data

@@ -138,7 +138,7 @@ def definition(name: str, blocks: list[Block], *, type_text: str = "", remark: s
 
 
 def fold_lines(blocks: Iterable[Block], most: int) -> list[Block]:
-    """Return blocks whose Lines have at most `most` lines, and a note about the others; 0 is no limit."""
+    """Return blocks whose Lines have at most `most` lines, and a note about the others; 0 means no limit."""
     folded: list[Block] = []
     for block in blocks:
         if isinstance(block, Lines) and most > 0:

@@ -239,7 +239,7 @@ class ConnectionState:
         self.quit_answered = self.was_quit = True
 
     def on_expected_end(self) -> None:
-        """Record that the lost connection is no failure, because the server was to end."""
+        """Record that the lost connection is not a failure, because the server was to end."""
         self.quit_answered = True
 
     def on_shutdown(self, data: object) -> None:

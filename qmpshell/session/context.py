@@ -44,13 +44,13 @@ _POLL_INTERVAL = 0.25  # seconds
 class WatchRound(Record):
     """A round of `/watch`: the document, or what went wrong, or that the user has stopped it.
 
-    `with_rates` returns the result of a command with its rates at a time. `is_beside` is true if only
+    `with_rates` returns the result of a command with its rates at a time. `is_in_background` is true if only
     the live view shows it.
     """
 
     with_rates: Callable[[object, str, float], object]
     is_first: bool
-    is_beside: bool
+    is_in_background: bool
     blocks: list[Block] = []
     problem: str = ""
     is_stopped: bool = False
@@ -111,7 +111,7 @@ class CommandContext:
     @property
     def _is_live(self) -> bool:
         """Whether the command runs for a live view, which shows everything."""
-        return self._round is not None and self._round.is_beside
+        return self._round is not None and self._round.is_in_background
 
     def _add(self, blocks: list[Block]) -> None:
         if self._round is not None:
@@ -281,7 +281,7 @@ class CommandContext:
         wait.since = self.now
 
     @property
-    def is_beside(self) -> bool:
+    def is_in_background(self) -> bool:
         """Whether a view does not block the following lines, because nothing depends on it."""
         task = self.task
         is_alone = not task.actions and task.redirect is None
@@ -328,5 +328,5 @@ class CommandContext:
 
     @property
     def _is_live_view(self) -> bool:
-        """Whether the command runs below the prompt, beside other lines."""
+        """Whether the command runs below the prompt, while other lines run."""
         return self.state.lines.view_task is self.task

@@ -1,4 +1,4 @@
-"""Effects: what a session asks its driver to do.
+"""Effects: the actions that a session requests from its driver.
 
 Only a session at a terminal has TryConnect and Restart.
 """
@@ -165,7 +165,7 @@ class ReadFile(FileStep):
 class OpenFile(FileStep):
     """Open the file at `path` with `call`, which may block. The answer is its result or exception.
 
-    `discard` receives a result that nobody needs any more.
+    `discard` receives the result of a call that was stopped.
     """
 
     path: str

@@ -145,7 +145,9 @@ class LineRunner:
         if line is None:
             return
         if line.error is not None:
-            task.is_evaluating = False  # it is rejected, whatever becomes of the query for a hint
+            task.is_evaluating = (
+                False  # it is rejected, even if the query for a hint is not answered
+            )
             yield from self.report_error(line.source, line.error)
             return
         if line.note:
@@ -235,7 +237,7 @@ class LineRunner:
             reply: Reply | None = yield Query(query.command, query.arguments)
             live.results[query] = result_or_none(reply)
 
-    def run_beside(self, task: Task) -> Steps:
+    def run_in_background(self, task: Task) -> Steps:
         """Run the only command of a line that does not wait for the others."""
         task.load(task.line)
         yield from self._run_actions(task)
@@ -265,7 +267,7 @@ class LineRunner:
     ) -> Generator[Step, Any, bool]:
         """Query missing information. Return False if the server does not answer."""
         if not self._sender.can_query:
-            self._server.learn(missing, None)
+            self._server.store(missing, None)
             self.note_untyped(source, start)
             return True
         reply = yield from self._server.query(missing)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .steps import Steps
 
 
-# Shell commands that run beside earlier lines.
+# Shell commands that do not wait for earlier lines.
 _AT_ONCE = ("/oob", "/status", "/help", "/apropos")
 # Seconds after which a wait is shown, and after which a cause is suggested.
 _SHOWN_AFTER = 1.0
@@ -46,7 +46,7 @@ class Interaction:
         command, connection = _only_command(line), self._state.connection
         if command in _AT_ONCE and connection.is_working and not self._scheduler.is_in_dialog:
             task = self._lines.make_task(line)
-            self._scheduler.start_beside(task, self._runner.run_beside(task))
+            self._scheduler.start_in_background(task, self._runner.run_in_background(task))
             return True
         if command == "/connect":
             address = _address_of(line)
@@ -65,7 +65,7 @@ class Interaction:
         return False
 
     def _start(self, line: PreparedLine, steps: Steps) -> None:
-        self._scheduler.start_beside(self._lines.make_task(line), steps)
+        self._scheduler.start_in_background(self._lines.make_task(line), steps)
 
     def _try_connect(self, line: PreparedLine, address: str) -> Steps:
         """Connect to another server, and keep the connection if that fails. Meanwhile lines wait."""
@@ -86,7 +86,7 @@ class Interaction:
     def _drop_connection(self) -> None:
         """Leave the server, because the user wants another connection."""
         current = self._lines.current
-        self._state.forget_requests()
+        self._state.abandon_requests()
         if current is not None and current.is_evaluating and current.blocked_on is None:
             self._scheduler.run(current)  # it reports that its query was not answered
         unsent = self._state.drop_lines()

@@ -102,13 +102,13 @@ class Task:
 
 
 class LineQueue:
-    """The queue of a session: the `waiting` lines, the `current` one, and those beside it."""
+    """The queue of a session: the `waiting` lines, the `current` one, and those in the `background`."""
 
     def __init__(self) -> None:
         self.waiting: deque[PreparedLine] = deque()
         self.current: Task | None = None
         # Lines that do not block the others: /oob, /help, and live views.
-        self.beside: list[Task] = []
+        self.background: list[Task] = []
         # Whether no more lines are accepted: the session ends after the last reply.
         self.is_closed = False
         self._count = 0
@@ -118,7 +118,7 @@ class LineQueue:
 
     def __iter__(self) -> Iterator[Task]:
         """Iterate over the running lines."""
-        return iter([*([self.current] if self.current is not None else []), *self.beside])
+        return iter([*([self.current] if self.current is not None else []), *self.background])
 
     def make_task(self, line: PreparedLine) -> Task:
         """Return a line to run."""
@@ -136,9 +136,9 @@ class LineQueue:
         return count_commands(self.waiting) + (self.current.unsent if self.current else 0)
 
     @property
-    def ready_beside(self) -> Task | None:
-        """A line beside the others that can continue, or None."""
-        return next((task for task in self.beside if task.blocked_on is None), None)
+    def ready_in_background(self) -> Task | None:
+        """A line in the background that can continue, or None."""
+        return next((task for task in self.background if task.blocked_on is None), None)
 
     @property
     def awaited(self) -> Wait | None:
@@ -148,13 +148,13 @@ class LineQueue:
     @property
     def view_task(self) -> Task | None:
         """The line whose wait is shown as the live view, or None."""
-        return next((task for task in self.beside if task.wait is not None), None)
+        return next((task for task in self.background if task.wait is not None), None)
 
     @property
     def has_waits(self) -> bool:
         """Whether any line waits for something with a deadline."""
         current = self.current
-        return bool(self.beside) or (current is not None and current.wait is not None)
+        return bool(self.background) or (current is not None and current.wait is not None)
 
     @property
     def deadlines(self) -> list[float]:
@@ -166,20 +166,20 @@ class LineQueue:
 
     def contains(self, task: Task) -> bool:
         """Return True if the line runs."""
-        return self.current is task or task in self.beside
+        return self.current is task or task in self.background
 
     def remove(self, task: Task) -> None:
         """Remove a line that has ended."""
         if self.current is task:
             self.current = None
-        elif task in self.beside:
-            self.beside.remove(task)
+        elif task in self.background:
+            self.background.remove(task)
 
-    def move_beside(self, task: Task, view: Wait) -> None:
-        """Let the other lines run beside this one, whose wait is shown as the live view."""
+    def move_to_background(self, task: Task, view: Wait) -> None:
+        """Let the other lines run, and show the wait of this one as the live view."""
         if self.current is task:
             self.current = None
-            self.beside.append(task)
+            self.background.append(task)
         task.wait = view
 
     def close(self, *, drops_rest: bool = False) -> None:
@@ -198,15 +198,15 @@ class LineQueue:
 
     def drop_attempts(self) -> None:
         """Drop the lines that try to reach another server."""
-        for task in [task for task in self.beside if isinstance(task.blocked_on, TryConnect)]:
+        for task in [task for task in self.background if isinstance(task.blocked_on, TryConnect)]:
             task.steps.close()
-            self.beside.remove(task)
+            self.background.remove(task)
 
     def drop_view(self) -> None:
         """Drop the line of the live view."""
         task = self.view_task
         if task is not None:
-            self.beside.remove(task)
+            self.background.remove(task)
 
     def clear(self) -> None:
         """Remove all lines."""
@@ -214,7 +214,7 @@ class LineQueue:
             task.actions.clear()
         self.waiting.clear()
         self.current = None
-        self.beside.clear()
+        self.background.clear()
 
 
 def count_commands(lines: Iterable[PreparedLine]) -> int:

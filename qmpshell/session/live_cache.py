@@ -89,14 +89,14 @@ class LiveCache:
         self._found: dict[NameQuery, tuple[list[LiveName] | None, bool]] = {}
         self._names: dict[NameQuery, list[LiveName]] = {}
         # Whether any names found since `on_ready` are unknown or possibly wrong.
-        self.is_in_doubt = False
+        self.may_be_wrong = False
         # Queries during which the server ended, by its address.
         self._fatal: set[tuple[str, LiveQuery]] = set()
 
     def on_ready(self, now: float) -> None:
         """Start a new completion: nothing is stale yet."""
         self._outbox.start(now)
-        self.is_in_doubt = False
+        self.may_be_wrong = False
 
     def peek(self, name_query: NameQuery) -> Sequence[LiveName]:
         """Return the known names, without a query."""
@@ -115,7 +115,7 @@ class LiveCache:
         self._found.pop(name_query, None)
         found = self._find_names(name_query)
         is_certain = self._is_certain(name_query)
-        self.is_in_doubt |= not is_certain
+        self.may_be_wrong |= not is_certain
         self._found[name_query] = (found, is_certain)
         for table in (self._wanted, self._found):
             while len(table) > _MAX_WANTED:
@@ -202,15 +202,15 @@ class LiveCache:
         """Return the queries of a kind. Those that the server does not have fail at once."""
         while True:
             found = completion.queries_for(name_query, self._known)
-            hopeless = [
-                item for item in found if item not in self._known and self._is_hopeless(item)
+            unanswerable = [
+                item for item in found if item not in self._known and self._is_unanswerable(item)
             ]
-            if not hopeless:
+            if not unanswerable:
                 return found
-            for query in hopeless:
+            for query in unanswerable:
                 self._store(query, None, _Answer(self._outbox.now, None))
 
-    def _is_hopeless(self, query: LiveQuery) -> bool:
+    def _is_unanswerable(self, query: LiveQuery) -> bool:
         commands = self._server.names
         if commands and query.command not in commands:
             return True

@@ -10,7 +10,7 @@ from .connection import UNCONNECTED
 from .effects import CloseRedirect, Confirm, Connect, FileStep, ReadSecret, TryConnect
 from .steps import (
     Issue,
-    MoveBeside,
+    MoveToBackground,
     NextCommand,
     NotConnected,
     Query,
@@ -34,7 +34,7 @@ _DIALOGS = (Confirm, ReadSecret)
 
 
 class Scheduler:
-    """Runs the lines of the queue one after the other, and some beside them.
+    """Runs the lines of the queue one after the other, and some in the background.
 
     A line runs until it yields a step, and continues with the answer: of the server, of the driver,
     or of a wait that has ended.
@@ -70,7 +70,7 @@ class Scheduler:
                 task.steps = self._runner.run(task)
         elif task.blocked_on is not None or (task.wait is None and self._is_held):
             task = None
-        other = lines.ready_beside if lines.beside else None
+        other = lines.ready_in_background if lines.background else None
         return other if task is None or (other and other.number < task.number) else task
 
     @property
@@ -81,7 +81,7 @@ class Scheduler:
         connection = self._connection
         if not connection.is_ready or connection.state == UNCONNECTED:
             return True
-        return bool(self._lines.beside) and (self.is_in_dialog or self.attempt is not None)
+        return bool(self._lines.background) and (self.is_in_dialog or self.attempt is not None)
 
     @property
     def is_in_dialog(self) -> bool:
@@ -96,10 +96,10 @@ class Scheduler:
                 return task.blocked_on
         return None
 
-    def start_beside(self, task: Task, steps: Steps) -> None:
+    def start_in_background(self, task: Task, steps: Steps) -> None:
         """Run steps that block no other line."""
         task.steps = steps
-        self._lines.beside.append(task)
+        self._lines.background.append(task)
         self.run(task)
 
     def run(self, task: Task) -> None:
@@ -134,9 +134,9 @@ class Scheduler:
                 start_pipeline(task, step, sender, self._lines)
             case WaitFor():
                 self.check_waits()
-            case MoveBeside(view=view):
+            case MoveToBackground(view=view):
                 self.stop_live_view()
-                self._lines.move_beside(task, view)
+                self._lines.move_to_background(task, view)
                 task.resume(step, None)
             case NextCommand():
                 task.resume(step, None)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class ServerInfo:
-    """What is known of the current server.
+    """Information about the current server.
 
     `names` are its commands, or None. `agent_version` is the version of a guest agent, or "". `cpu`
     is the CPU that the human monitor uses. `notes` are those that were shown already. `files` are
@@ -55,19 +55,19 @@ class ServerInfo:
             raise found
         return found
 
-    def forget(self) -> None:
-        """Forget everything, because the server is another one."""
+    def clear(self) -> None:
+        """Clear everything, because the server is another one."""
         self.on_restart()
         self.cpu = None
         self.agent_version = ""
         self.notes.clear()
 
     def on_restart(self) -> None:
-        """Forget what a restarted server may have changed."""
-        self.introspection.forget()
+        """Clear what a restarted server may have changed."""
+        self.introspection.clear()
         self.names = self.catalogue = None
 
-    def learn(self, missing: Missing, value: object) -> None:
+    def store(self, missing: Missing, value: object) -> None:
         """Store the result of a query. None or an invalid result means that there is none."""
         known = self.introspection
         if missing.kind == MISSING_SCHEMA:
@@ -97,7 +97,7 @@ class ServerInfo:
                 return None
             if not reply.is_error:
                 break
-        self.learn(missing, result_or_none(reply))
+        self.store(missing, result_or_none(reply))
         return reply
 
     def store_commands(self, value: object) -> None:

@@ -400,7 +400,7 @@ class Session:
                 assert request.source is not None
                 # The hint is about a command that is done. No line runs before it is shown.
                 task = Task(PreparedLine(request.source), number=0)
-                self._scheduler.start_beside(task, steps)
+                self._scheduler.start_in_background(task, steps)
                 return
         self.state.failures.stop_on_error()
 
@@ -496,7 +496,7 @@ class Session:
         def answered(reply: Reply | None) -> None:
             value = result_or_none(reply)
             if reply is not None and not introspection.has_schema:
-                self.server.learn(Missing(MISSING_SCHEMA), value)
+                self.server.store(Missing(MISSING_SCHEMA), value)
             if value is not None:
                 self._outbox.emit(QueryResult("query-qmp-schema", value))
 

@@ -98,7 +98,7 @@ class SessionState:
         version = greeting.version if greeting is not None else None
         return manuals.manual(page_of(commands, name=name), version)
 
-    def forget_requests(self) -> None:
+    def abandon_requests(self) -> None:
         """Stop waiting for all replies, because the user wants another connection."""
         for request in self.sender.table.clear():
             if request.source is None:

@@ -45,7 +45,7 @@ class Sleep(Record):
     until: float
 
 
-class MoveBeside(Record):
+class MoveToBackground(Record):
     """Let the following lines run meanwhile. `view` is shown as the live view. The answer is None."""
 
     view: Wait
@@ -55,7 +55,7 @@ class NextCommand(Record):
     """Start the next command of the line as soon as nothing holds the lines. The answer is None."""
 
 
-Step = Issue | Query | QueryAll | WaitFor | Sleep | MoveBeside | NextCommand | DriverStep
+Step = Issue | Query | QueryAll | WaitFor | Sleep | MoveToBackground | NextCommand | DriverStep
 if TYPE_CHECKING:
     Steps = Generator[Step, Any, None]
 

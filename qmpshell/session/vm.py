@@ -72,12 +72,12 @@ class Jobs:
         # Whether a list has arrived; before, there may be others.
         self.are_known = False
         self.are_refused = False
-        # Whether a list would tell more.
+        # Whether the list of jobs has more information.
         self.need_list = False
 
     @property
-    def make_progress(self) -> bool:
-        """Return True if a job makes progress that no event reports."""
+    def any_in_progress(self) -> bool:
+        """Whether a job makes progress that no event reports."""
         return any(job.status not in _STILL for job in self.all.values())
 
     def pop_ended(self) -> list[Job]:
@@ -302,7 +302,7 @@ class VmState:
         """Handle an event."""
         name = event.name
         if self.jobs.on_event(event):
-            self._jobs.wanted |= self.jobs.need_list or self.jobs.make_progress
+            self._jobs.wanted |= self.jobs.need_list or self.jobs.any_in_progress
             return
         if self.only_jobs:
             return
@@ -328,7 +328,7 @@ class VmState:
             self._update_status(value)
         elif name == "query-jobs":
             self.jobs.update(value)
-            self._jobs.wanted |= self.jobs.make_progress
+            self._jobs.wanted |= self.jobs.any_in_progress
         elif name.startswith("migrate"):  # without a capability, no event reports it
             self._migration.wanted = not self.only_jobs
             self.migration.was_seen |= name == "migrate"
@@ -381,7 +381,7 @@ class VmState:
             self._status.wanted |= self.migration.was_seen and not self.migration.is_active
             return None
         self.jobs.update(value)
-        query.wanted |= self.jobs.make_progress
+        query.wanted |= self.jobs.any_in_progress
         return None
 
     def _on_refusal(self, query: _Query, now: float) -> None:

@@ -96,7 +96,7 @@ def secret_values(line: str, *, human: bool = False) -> list[Span] | None:
     return None if _secret_is_left(ask_in_text(line, spans)) else spans
 
 
-# Tokens that are no secret, whatever the line.
+# Tokens that never contain a secret.
 _STRUCTURE = (*_MARKS, t.OPERATOR, t.REDIRECT)
 _COMMAND_NAME = re.compile(r"/?[\w-]+")
 # Not an option string.

@@ -52,7 +52,7 @@ def _start_thread() -> SimpleQueue[Task | None]:
 class BackgroundCall:
     """Runs `call` in a thread. Its descriptor becomes readable when the call has ended.
 
-    `discard` receives the result if nobody needs it any more, because of `close`. `tasks` is the
+    `discard` receives the result if the call was closed before. `tasks` is the
     queue of the thread, if it is not a new one, and `pipe` the pipe that its calls share, which the
     caller closes.
     """

@@ -55,7 +55,7 @@ class LineCompleter(Completer):
     def start_query(self) -> None:
         """Prepare for a completion that the user requests. Without a request, nothing is queried."""
 
-    def want_live(self) -> None:
+    def query_live_names(self) -> None:
         """Query the live names that the requested completion needs."""
 
     def load_catalogue(self) -> None:
@@ -83,7 +83,7 @@ class LineCompleter(Completer):
             line, cursor = completion.logical_line(document.text, document.cursor_position)
             candidates = completion.complete(line, cursor, self._sources)
             if is_requested:
-                self.want_live()
+                self.query_live_names()
         else:
             if is_requested:
                 self.load_catalogue()
@@ -133,7 +133,7 @@ class SignatureLine:
         self._key: object = None
         self._found: Signature | None = None
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Draw the line again, because more is known now."""
         self._key = None
 
@@ -277,7 +277,7 @@ class CompletionModel(LineCompleter):
                 self.catalogue = catalogue
                 self._arrived()
             case QueryResult(name="live", value=completion.NameQuery()):
-                self.signature.forget()
+                self.signature.clear()
                 self._arrived()
             case QueryResult(name="query-qmp-schema"):
                 self._sources.schema = self._session.introspection.schema
@@ -291,9 +291,9 @@ class CompletionModel(LineCompleter):
                 completion.describe("", 0, self._sources)
 
     @property
-    def is_in_doubt(self) -> bool:
+    def may_be_wrong(self) -> bool:
         """Whether names that were just offered may be wrong and are being queried."""
-        return self._live is not None and self._live.is_in_doubt
+        return self._live is not None and self._live.may_be_wrong
 
     @property
     def is_waiting(self) -> bool:
@@ -313,7 +313,7 @@ class CompletionModel(LineCompleter):
         if self._live is not None:
             self._live.on_ready(self._clock())
 
-    def want_live(self) -> None:
+    def query_live_names(self) -> None:
         """Query the live names that are needed, and read the manual."""
         # Not within a key press.
         asyncio.get_running_loop().call_soon(self._query_wanted)

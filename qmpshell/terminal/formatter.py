@@ -60,7 +60,7 @@ def prompt_text(settings: Settings) -> str:
 
 def question_text(question: str) -> str:
     """Return the text that asks for confirmation."""
-    return f"{question}. Go on? [y/N] "
+    return f"{question}. Continue? [y/N] "
 
 
 def overwrite_question(path: str) -> str:

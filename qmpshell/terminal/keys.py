@@ -88,7 +88,7 @@ def make_bindings(  # noqa: C901 - one function for each key
     typing = has_focus(DEFAULT_BUFFER)  # not while searching
 
     @bindings.add("enter", filter=typing)
-    def accept_or_go_on(event: KeyPressEvent) -> None:
+    def accept_or_continue_line(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         state = buffer.complete_state
         if state is not None and state.current_completion is not None:
@@ -223,12 +223,12 @@ class SearchStart:
 class Tab:
     """Completes at once, not in the background: the next key may be Enter.
 
-    `is_in_doubt` returns True if names that were just offered may be wrong and are being queried.
+    `may_be_wrong` returns True if names that were just offered may be wrong and are being queried.
     Then nothing is inserted, and a menu shows them until the replies arrive.
     """
 
-    def __init__(self, *, is_in_doubt: Callable[[], bool]) -> None:
-        self._is_in_doubt = is_in_doubt
+    def __init__(self, *, may_be_wrong: Callable[[], bool]) -> None:
+        self._may_be_wrong = may_be_wrong
         # The document in which Tab waits for the server.
         self._waiting: Document | None = None
         # The document after the last key, and the text before the word that the menu completes.
@@ -243,10 +243,10 @@ class Tab:
         suffix_length = max(
             (item.suffix_length for item in found if isinstance(item, Replacement)), default=0
         )
-        in_doubt = bool(found) and self._is_in_doubt()
+        may_be_wrong = bool(found) and self._may_be_wrong()
         exact = [item for item in found if item.text.startswith(_replaced(item, document))]
-        self._waiting = document if in_doubt or not found else None
-        if in_doubt:
+        self._waiting = document if may_be_wrong or not found else None
+        if may_be_wrong:
             _open_menu(buffer, found)
         elif len(exact or found) == 1:
             buffer.delete(suffix_length)

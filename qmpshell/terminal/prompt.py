@@ -54,7 +54,7 @@ _VI_MODES = {
 }
 
 
-# The text of a question for a secret after its answer has no use any more.
+# The text of a question for a secret after its answer is no longer needed.
 _UNUSED_SECRET = "no longer needed; press Enter: "
 
 
@@ -90,7 +90,7 @@ class PromptController:
         )
         # What replaces the prompt next, in this order.
         self._suspended_work: deque[Callable[[], Awaitable[None]]] = deque()
-        self._tab = Tab(is_in_doubt=lambda: completion_model.is_in_doubt)
+        self._tab = Tab(may_be_wrong=lambda: completion_model.may_be_wrong)
         self._question: asyncio.Future[str | None] | None = None
         # The dialog of the open question, if that is for a secret.
         self._secret_dialog: PromptSession[str] | None = None
@@ -330,7 +330,7 @@ class PromptController:
             self._question = self._secret_dialog = None
 
     def end_question(self) -> None:
-        """End the open question, because its answer has no use any more.
+        """End the open question, because its answer is no longer needed.
 
         If the user is typing a secret, the question stays until Enter, because the prompt would show
         the rest of the secret and add it to the history.

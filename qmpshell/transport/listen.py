@@ -148,7 +148,7 @@ class Listener:
                 connected = listening.accept()[0]
             except (BlockingIOError, ConnectionAbortedError):
                 continue
-            problem = _find_stranger(connected)
+            problem = _describe_other_user(connected)
             if not problem:
                 return connected
             connected.close()
@@ -279,7 +279,7 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _find_stranger(connected: socket.socket) -> str:
+def _describe_other_user(connected: socket.socket) -> str:
     """Describe the other end if it is a process of another user except root, else return ""."""
     if connected.family != socket.AF_UNIX or not hasattr(socket, "SO_PEERCRED"):
         return ""

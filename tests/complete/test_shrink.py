@@ -179,5 +179,5 @@ def test_signature_is_updated_after_forget() -> None:
     before = line.fragments(document, 100)
     live.of_devices = known_later
     assert line.fragments(document, 100) == before
-    line.forget()
+    line.clear()
     assert "not 'maybe'" in str(line.fragments(document, 100))

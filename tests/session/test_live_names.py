@@ -483,10 +483,10 @@ def test_loss_during_harmless_query_has_no_warning() -> None:
 def test_pending_answer_is_uncertain() -> None:
     shell = App()
     shell.find(NODES)
-    assert shell.cache.is_in_doubt
+    assert shell.cache.may_be_wrong
     shell.answer(nodes("a"))
     shell.find(NODES)
-    assert not shell.cache.is_in_doubt
+    assert not shell.cache.may_be_wrong
 
 
 def test_partial_answers_are_marked_uncertain() -> None:
@@ -494,7 +494,7 @@ def test_partial_answers_are_marked_uncertain() -> None:
     shell.find(NameQuery(kinds.QDEV))
     shell.answer([{"name": "d", "type": "child<x>"}], 0)
     assert shell.find(NameQuery(kinds.QDEV)) == ["d"]
-    assert shell.cache.is_in_doubt
+    assert shell.cache.may_be_wrong
 
 
 def test_answer_before_a_change_is_uncertain() -> None:
@@ -504,12 +504,12 @@ def test_answer_before_a_change_is_uncertain() -> None:
     shell.bytes(reply({}, 2))
     shell.pop_updates()
     assert shell.find(NODES) == ["a"]
-    assert shell.cache.is_in_doubt
+    assert shell.cache.may_be_wrong
     assert shell.pop_updates() == []  # the names are unchanged
     shell.answer(nodes("a"))
     assert shell.pop_updates() == [NODES]
     shell.find(NODES)
-    assert not shell.cache.is_in_doubt
+    assert not shell.cache.may_be_wrong
 
 
 def test_expired_answer_is_uncertain() -> None:
@@ -517,10 +517,10 @@ def test_expired_answer_is_uncertain() -> None:
     cache_answer(shell, NODES, nodes("a"))
     shell.after(1)
     shell.find(NODES)
-    assert not shell.cache.is_in_doubt
+    assert not shell.cache.may_be_wrong
     shell.after(2)
     shell.find(NODES)
-    assert shell.cache.is_in_doubt
+    assert shell.cache.may_be_wrong
     shell.answer(nodes("a"))
     assert shell.pop_updates() == [NODES]
 
@@ -530,15 +530,15 @@ def test_refused_query_is_a_certain_answer() -> None:
     shell.find(CHARDEVS)
     shell.bytes(error("no", "CommandNotFound", 1))
     shell.find(CHARDEVS)
-    assert not shell.cache.is_in_doubt
+    assert not shell.cache.may_be_wrong
 
 
 def test_uncertainty_is_reset_for_each_request() -> None:
     shell = App()
     shell.find(NODES)
-    assert shell.cache.is_in_doubt
+    assert shell.cache.may_be_wrong
     shell.cache.on_ready(shell.driver.now)
-    assert not shell.cache.is_in_doubt
+    assert not shell.cache.may_be_wrong
 
 
 @pytest.mark.parametrize("options", [{"probe": False}, {"negotiate": False}, {"hmp": True}])

@@ -475,7 +475,7 @@ def test_confirm_setting_replaces_the_default_list(home: Home, one_qemu: Server)
     with Terminal(one_qemu.address, variables=home.variables) as terminal:
         terminal.wait_ready()
         terminal.line("query-name")
-        terminal.wait_for("query-name needs confirmation (setting confirm). Go on? [y/N]")
+        terminal.wait_for("query-name needs confirmation (setting confirm). Continue? [y/N]")
         terminal.type("n")
         terminal.wait_above("not sent")
         terminal.line("quit")

@@ -10,7 +10,7 @@ from tests.harness.program import run
 from tests.harness.screen import Terminal
 from tests.harness.servers import Server
 
-QUESTION = "quit ends the server and its VM. Go on? [y/N]"
+QUESTION = "quit ends the server and its VM. Continue? [y/N]"
 
 
 def wait_question(terminal: Terminal) -> None:
@@ -78,10 +78,10 @@ def test_destructive_command_in_any_spelling_needs_confirmation(
     with Terminal("-v", one_qemu.address, columns=120) as terminal:
         terminal.wait_ready()
         terminal.line(line)
-        terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "question")
+        terminal.wait(lambda: terminal.current.endswith("Continue? [y/N]"), "question")
         assert "->" not in terminal.text
         terminal.type("n")
-        terminal.wait_above("Go on? [y/N] n", "not sent")
+        terminal.wait_above("Continue? [y/N] n", "not sent")
         assert_alive(terminal)
 
 
@@ -90,7 +90,7 @@ def test_destructive_hmp_command_needs_confirmation(one_qemu: Server, line: str)
     with Terminal("-H", one_qemu.address, columns=120) as terminal:
         terminal.wait_ready("(qemu)")
         terminal.line(line)
-        terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "question")
+        terminal.wait(lambda: terminal.current.endswith("Continue? [y/N]"), "question")
         terminal.type("n")
         terminal.wait_above("not sent", prompt="(qemu)")
         assert_alive(terminal, prompt="(qemu)")
@@ -112,7 +112,7 @@ def test_pasted_text_does_not_answer_question(one_qemu: Server) -> None:
         terminal.wait_ready()
         terminal.paste("quit\ny\n")
         terminal.wait(lambda: terminal.above[1].endswith("quit"), "pasted lines")
-        assert "Go on?" not in terminal.text  # a paste runs only after Enter
+        assert "Continue?" not in terminal.text  # a paste runs only after Enter
         terminal.type("\r")
         wait_question(terminal)
         terminal.paste("y\ny")

@@ -221,7 +221,7 @@ def test_connection_loss_with_pager_drops_queued_question(one_qemu: Server) -> N
         one_qemu.kill()
         terminal.type("q")
         terminal.wait_above("connection lost; 1 command was not sent")
-        assert "Go on?" not in terminal.text
+        assert "Continue?" not in terminal.text
 
 
 def test_connection_loss_during_secret_question_shows_prompt(one_qemu: Server) -> None:
@@ -264,7 +264,7 @@ def test_connection_loss_during_overwrite_question_keeps_file(
     with Terminal("-q", one_qemu.address, columns=200) as terminal:
         terminal.wait_prompt()
         terminal.line(f"query-name > {path}")
-        terminal.wait_for("Go on? [y/N]")
+        terminal.wait_for("Continue? [y/N]")
         one_qemu.kill()
         terminal.wait_for("connection lost; 1 command was not sent")
         terminal.wait_prompt()

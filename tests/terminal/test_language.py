@@ -61,12 +61,12 @@ def test_redirect_to_existing_file_needs_confirmation(one_qemu: Server, tmp_path
         terminal.wait(lambda: path.exists() and path.read_text() != "", "file")
         assert path.read_text() == '{"return": {}}\n'
         terminal.line(f"query-status > {path}")
-        terminal.wait_for("exists and would be overwritten. Go on? [y/N]")
+        terminal.wait_for("exists and would be overwritten. Continue? [y/N]")
         terminal.type("n")
         wait_texts(terminal, "was not overwritten; nothing was sent")
         assert path.read_text() == '{"return": {}}\n'
         terminal.line(f"query-status > {path}")
-        terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "question")
+        terminal.wait(lambda: terminal.current.endswith("Continue? [y/N]"), "question")
         terminal.type("y")
         terminal.wait_prompt()
         terminal.wait(lambda: "status" in path.read_text(), "new content")

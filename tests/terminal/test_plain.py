@@ -38,7 +38,7 @@ def test_dumb_terminal_has_banner_prompt_and_questions(
         terminal.line("query-name")
         terminal.wait_above("(QEMU) query-name", '{"return": {}}')
         terminal.line("quit")
-        terminal.wait_for("quit ends the server and its VM. Go on? [y/N]")
+        terminal.wait_for("quit ends the server and its VM. Continue? [y/N]")
         terminal.line("no")
         terminal.wait_above("not sent")
         terminal.line("quit")
@@ -57,7 +57,7 @@ def test_piped_output_is_that_of_a_script(one_qemu: Server, tmp_path: Path) -> N
         terminal.wait_ready()
         terminal.line("query-name")
         terminal.line("system_reset")
-        terminal.wait_for("system_reset resets the VM. Go on? [y/N]")
+        terminal.wait_for("system_reset resets the VM. Continue? [y/N]")
         terminal.line("")
         terminal.wait_for("not sent")
         terminal.wait_prompt()
@@ -95,7 +95,7 @@ def test_typeahead_does_not_answer_a_question(one_qemu: Server) -> None:
         terminal.line("y")
         terminal.wait_for("\ny")
         one_qemu.process.send_signal(signal.SIGCONT)
-        terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "the question")
+        terminal.wait(lambda: terminal.current.endswith("Continue? [y/N]"), "the question")
         terminal.line("n")
         terminal.wait_above("not sent")
 
@@ -176,7 +176,7 @@ def test_overwriting_a_file_needs_confirmation(one_qemu: Server, tmp_path: Path)
     with _plain(one_qemu, "-q") as terminal:
         terminal.wait_prompt()
         terminal.line(f"query-name > {file}")
-        terminal.wait_for("exists and would be overwritten. Go on? [y/N]")
+        terminal.wait_for("exists and would be overwritten. Continue? [y/N]")
         terminal.line("n")
         terminal.wait_for("was not overwritten; nothing was sent")
         terminal.wait_prompt()
@@ -196,7 +196,7 @@ def test_settings_file_applies_at_a_dumb_terminal(one_qemu: Server, tmp_path: Pa
     with _plain(one_qemu, **variables) as terminal:
         terminal.wait_prompt()
         terminal.line("query-name")
-        terminal.wait_for("Go on? [y/N]")
+        terminal.wait_for("Continue? [y/N]")
         assert "Connected" not in terminal.text
 
 

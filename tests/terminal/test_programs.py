@@ -132,7 +132,7 @@ def test_ctrl_c_ends_only_the_shell_command(background_qemu: tuple[str, str]) ->
         terminal.line("query-status")
         terminal.wait_above('"running"')
         terminal.line("quit")
-        terminal.wait_for("Go on?")
+        terminal.wait_for("Continue?")
         terminal.type("y")
         terminal.wait_above("the server has exited")
 

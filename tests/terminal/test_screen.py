@@ -280,7 +280,7 @@ def test_existing_file_is_overwritten_only_after_confirmation(
         terminal.wait_for("was not overwritten")
         assert file.read_bytes() == b"old"
         terminal.line(f"/screen {file}")
-        terminal.wait(lambda: terminal.text.count("Go on?") == 2, "the question")
+        terminal.wait(lambda: terminal.text.count("Continue?") == 2, "the question")
         terminal.type("y")
         size = 3 * picture.width * picture.height
         terminal.wait(lambda: file.stat().st_size > size, "the picture")

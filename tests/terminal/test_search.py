@@ -34,7 +34,7 @@ def test_closed_window_during_question_ends_shell(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         terminal.line("quit")
-        terminal.wait_for("Go on? [y/N]")
+        terminal.wait_for("Continue? [y/N]")
         with open(os.devnull, "rb") as nothing:
             os.dup2(nothing.fileno(), terminal.child.child_fd)
         wait_until(lambda: not terminal.child.isalive(), "end of the shell")

@@ -146,9 +146,9 @@ def test_storm_during_question_keeps_question(machine: tuple[str, Connection]) -
     with Terminal("-q", address, columns=100) as terminal:
         terminal.wait_prompt()
         terminal.line("quit")
-        terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "question")
+        terminal.wait(lambda: terminal.current.endswith("Continue? [y/N]"), "question")
         stop_and_continue(monitor, 100)
         terminal.wait(lambda: displayed(terminal)[0]["STOP"] == 100, "storm displayed")
-        terminal.wait(lambda: terminal.current.endswith("Go on? [y/N]"), "question")
+        terminal.wait(lambda: terminal.current.endswith("Continue? [y/N]"), "question")
         terminal.type("n")
-        terminal.wait_above("Go on? [y/N] n", "not sent")
+        terminal.wait_above("Continue? [y/N] n", "not sent")

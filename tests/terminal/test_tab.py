@@ -48,14 +48,14 @@ def menu(buffer: Buffer) -> list[str]:
 
 def test_tab_inserts_the_only_name() -> None:
     buffer = typed("a blo", Names("block", "other"))
-    Tab(is_in_doubt=lambda: False).complete(buffer)
+    Tab(may_be_wrong=lambda: False).complete(buffer)
     assert buffer.text == "a block"
 
 
 def test_stale_name_is_inserted_only_after_update() -> None:
     names = Names("old")
     doubt = True
-    tab = Tab(is_in_doubt=lambda: doubt)
+    tab = Tab(may_be_wrong=lambda: doubt)
     buffer = typed("del ", names)
     tab.complete(buffer)
     assert buffer.text == "del "
@@ -68,7 +68,7 @@ def test_stale_name_is_inserted_only_after_update() -> None:
 
 def test_choice_from_stale_menu_survives_update() -> None:
     names = Names("old")
-    tab = Tab(is_in_doubt=lambda: True)
+    tab = Tab(may_be_wrong=lambda: True)
     buffer = typed("del ", names)
     tab.complete(buffer)
     menu(buffer)
@@ -81,7 +81,7 @@ def test_choice_from_stale_menu_survives_update() -> None:
 
 def test_late_names_do_not_change_edited_line() -> None:
     names = Names()
-    tab = Tab(is_in_doubt=lambda: True)
+    tab = Tab(may_be_wrong=lambda: True)
     buffer = typed("del ", names)
     tab.complete(buffer)
     buffer.insert_text("x")
@@ -92,7 +92,7 @@ def test_late_names_do_not_change_edited_line() -> None:
 
 def test_late_names_complete_the_unchanged_line() -> None:
     names = Names()
-    tab = Tab(is_in_doubt=lambda: False)
+    tab = Tab(may_be_wrong=lambda: False)
     buffer = typed("del n", names)
     tab.complete(buffer)
     assert buffer.text == "del n"
@@ -104,20 +104,20 @@ def test_late_names_complete_the_unchanged_line() -> None:
 
 def test_tab_replaces_rest_of_the_word() -> None:
     buffer = typed("add driv", Names("driver", suffix_length=2), behind="er=raw")
-    Tab(is_in_doubt=lambda: False).complete(buffer)
+    Tab(may_be_wrong=lambda: False).complete(buffer)
     assert (buffer.text, buffer.cursor_position) == ("add driver=raw", len("add driver"))
 
 
 def test_tab_without_names_keeps_rest_of_word() -> None:
     buffer = typed("add z", Names("driver", suffix_length=2), behind="er=raw")
-    Tab(is_in_doubt=lambda: False).complete(buffer)
+    Tab(may_be_wrong=lambda: False).complete(buffer)
     assert buffer.text == "add zer=raw"
 
 
 def test_menu_keeps_rest_of_word_until_choice() -> None:
     names = Names("driver", "drive", suffix_length=2)
     buffer = typed("add driv", names, behind="er=raw")
-    Tab(is_in_doubt=lambda: False).complete(buffer)
+    Tab(may_be_wrong=lambda: False).complete(buffer)
     assert buffer.text == "add driver=raw"
     assert menu(buffer) == ["driver", "drive"]
     buffer.complete_next()
@@ -129,7 +129,7 @@ def test_menu_keeps_rest_of_word_until_choice() -> None:
 
 def test_stale_menu_keeps_rest_of_word() -> None:
     buffer = typed("add dr", Names("driver", suffix_length=4), behind="iver=x")
-    Tab(is_in_doubt=lambda: True).complete(buffer)
+    Tab(may_be_wrong=lambda: True).complete(buffer)
     assert buffer.text == "add driver=x"
 
 
@@ -137,7 +137,7 @@ def test_stale_menu_keeps_rest_of_word() -> None:
 
 
 def open_menu(text: str, names: Names) -> tuple[Tab, Buffer]:
-    tab, buffer = Tab(is_in_doubt=lambda: False), typed(text, names)
+    tab, buffer = Tab(may_be_wrong=lambda: False), typed(text, names)
     tab.complete(buffer)
     tab.after_key(buffer)
     return tab, buffer
@@ -225,7 +225,7 @@ def test_narrowing_does_not_request_names() -> None:
 
 
 def test_menu_opens_while_typing_unless_word_is_complete() -> None:
-    tab = Tab(is_in_doubt=lambda: False)
+    tab = Tab(may_be_wrong=lambda: False)
     buffer = typed("", Names("node0", "nodes"))
     for keys, shown in (("n", True), ("ode0", False), ("", False)):
         for key in keys:
@@ -235,7 +235,7 @@ def test_menu_opens_while_typing_unless_word_is_complete() -> None:
 
 
 def test_only_one_typed_character_counts_as_typing() -> None:
-    tab = Tab(is_in_doubt=lambda: False)
+    tab = Tab(may_be_wrong=lambda: False)
     buffer = typed("", Names())
     for text, counts in (("n", True), ("no", True), ("n", True), ("n", False), ("node", False)):
         buffer.document = Document(text)

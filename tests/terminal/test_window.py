@@ -111,7 +111,7 @@ def test_variable_of_another_terminal_is_not_believed(one_qemu: Server) -> None:
 
 @pytest.mark.parametrize("wraps", [True, False])
 def test_narrower_window_at_a_question_leaves_no_copy(one_qemu: Server, wraps: bool) -> None:
-    question = "system_reset resets the VM. Go on? [y/N]"
+    question = "system_reset resets the VM. Continue? [y/N]"
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
         _fill(terminal)

@@ -62,14 +62,14 @@ def _connect(context: CommandContext, text: str | None, step: Connect | None = N
             context.fail(state.explain_kept_connection(problem, unsent=state.drop_lines()))
             return
     if connection.state == CONNECTED:
-        state.forget_requests()
+        state.abandon_requests()
     address = text
     if address is None:
         address, text = connection.greeted_address, connection.greeted_text
     if address != connection.greeted_address:
         state.events.clear()
     connection.reset(address, text, now=context.now)
-    state.server.forget()
+    state.server.clear()
     state.vm.stop()
     state.lines.drop_view()
     problem = yield step or Connect(text)

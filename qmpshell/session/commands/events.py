@@ -128,7 +128,7 @@ def _list(context: CommandContext, call: ShellCommand, given: list[Token]) -> No
 
 
 def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
-    """Run `/wait [-t SECONDS] EVENT [KEY=VALUE…]`, or with `--check` only check that it can happen."""
+    """Run `/wait [-t SECONDS] EVENT [KEY=VALUE…]`. `--check` only checks that the server has such an event."""
     timeout, tokens = parse_timeout(call)
     is_check = bool(tokens) and tokens[0].text == "--check"
     name, given = _event_tokens(call, tokens[1:] if is_check else tokens)
@@ -148,7 +148,7 @@ def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
         return
 
     def check(reply: Reply) -> LineError | None:
-        context.state.server.learn(Missing(MISSING_SCHEMA), result_or_none(reply))
+        context.state.server.store(Missing(MISSING_SCHEMA), result_or_none(reply))
         return find_mistake()
 
     wait = EventWait(

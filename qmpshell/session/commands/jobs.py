@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...language import WORD
 from ...render import escape
 from ..effects import ShowMessage
-from ..steps import MoveBeside, WaitFor, WaitStopped
+from ..steps import MoveToBackground, WaitFor, WaitStopped
 from ..waits import PENDING, JobWait, Wait, advice_for
 from .arguments import no_argument_error, parse_timeout, reject_option, require_monitor, usage_error
 
@@ -26,20 +26,20 @@ def run_jobs(context: CommandContext, call: ShellCommand) -> Steps:
     require_monitor(context, call, "jobs")
     if context.settings.dry_run:
         return
-    state, is_beside = context.state, context.is_beside
+    state, is_in_background = context.state, context.is_in_background
     # A live view is not a wait, and only ends early if the user wants that.
-    deadline = None if is_beside and timeout is None else context.deadline(timeout)
-    watch = JobsWatch(state.vm, deadline=deadline, is_beside=is_beside)
+    deadline = None if is_in_background and timeout is None else context.deadline(timeout)
+    watch = JobsWatch(state.vm, deadline=deadline, is_in_background=is_in_background)
     context.start_wait(watch)
-    if is_beside:
-        yield MoveBeside(watch)
+    if is_in_background:
+        yield MoveToBackground(watch)
     state.vm.follow_jobs(state.events.recent)
     if state.interactive:
         state.vm.jobs.pop_ended()
     try:
         yield WaitFor(watch)
     except WaitStopped as stopped:
-        if is_beside and not str(stopped):
+        if is_in_background and not str(stopped):
             context.show_message("no longer watching the jobs")
         raise
     if watch.failure:
@@ -50,15 +50,15 @@ class JobsWatch(Wait):
     """Follows all jobs until they have ended; fails if one failed or was cancelled.
 
     A job that waits for a command from the user, such as a mirror that is ready, has not ended.
-    With `is_beside`, the terminal shows the running jobs.
+    With `is_in_background`, the terminal shows the running jobs.
     """
 
     follows_jobs = True
 
-    def __init__(self, vm: VmTracker, *, deadline: float | None, is_beside: bool) -> None:
+    def __init__(self, vm: VmTracker, *, deadline: float | None, is_in_background: bool) -> None:
         super().__init__("the end of the jobs", deadline)
         self._vm = vm
-        self._is_beside = is_beside
+        self._is_in_background = is_in_background
         # The status that was reported of each job.
         self._reported: dict[str, str] = {}
         self._failed = self._cancelled = 0
@@ -128,7 +128,7 @@ class JobsWatch(Wait):
         if job.status == PENDING and not job.awaits_user:
             return []  # for a moment only
         self._reported[job.id] = job.status
-        if self._is_beside:
+        if self._is_in_background:
             return []
         done = f", {100 * job.current // job.total} %" if job.total > 0 else ""
         advice = self.advice(job)

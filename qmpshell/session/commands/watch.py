@@ -18,7 +18,7 @@ from ...render import WARNING, Lines, escape, fold_lines
 from ..context import CommandContext, WatchRound
 from ..effects import PPM, ShowDocument, ShowPicture, ShowReply
 from ..requests import make_request
-from ..steps import MoveBeside, Sleep, WaitStopped
+from ..steps import MoveToBackground, Sleep, WaitStopped
 from ..waits import Wait
 from .arguments import (
     evaluate_own_command,
@@ -55,7 +55,7 @@ class Watch(Wait):
     """What is shown of a command that runs every `interval` seconds, `count` times or without end.
 
     `shown` is the latest reply, or the latest document of a shell command; `before` the one that it
-    is compared with. `times` is the number of rounds. A round takes `elapsed` seconds. `is_beside` is
+    is compared with. `times` is the number of rounds. A round takes `elapsed` seconds. `is_in_background` is
     true if only the live view shows it.
     """
 
@@ -65,7 +65,7 @@ class Watch(Wait):
         self.interval = interval
         self.shown: ShowReply | ShowDocument | None = None
         self.before: Reply | ShowDocument | None = None
-        self.is_beside = False
+        self.is_in_background = False
         self.times = 0
         self.elapsed = 0.0
         # The values of this round and of the last one, each with its time, in order.
@@ -222,9 +222,9 @@ def _repeat(
     The last round of a live view is printed at the end, because the view disappears.
     """
     context.start_wait(view)
-    view.is_beside = context.is_beside
-    if view.is_beside:
-        yield MoveBeside(view)
+    view.is_in_background = context.is_in_background
+    if view.is_in_background:
+        yield MoveToBackground(view)
     try:
         while not view.ended:
             started = context.now
@@ -234,7 +234,7 @@ def _repeat(
                 yield from _pause(context, max(started + view.interval, context.now))
     except WaitStopped:
         _show_last(context, view)
-        if view.is_beside:
+        if view.is_in_background:
             context.show_message(f"no longer watching {escape(view.text)}")
         raise
     _show_last(context, view)
@@ -246,7 +246,7 @@ def _show_last(context: CommandContext, view: Watch) -> None:
     if isinstance(shown, ShowDocument):
         # It was visible, so it is not shown in the pager.
         shown = ShowDocument(fold_lines(shown.blocks, context.settings.fold), is_folded=True)
-    if shown is not None and view.is_beside:
+    if shown is not None and view.is_in_background:
         context.state.outbox.emit(shown)
 
 
@@ -256,7 +256,7 @@ def _run_round(context: CommandContext, what: Watched, view: Watch) -> Generator
     if isinstance(what, ShellCommand):
         return (yield from _run_view(context, what, view))
     request = _request(context, what)
-    sent = request.as_own() if view.is_beside else request
+    sent = request.as_own() if view.is_in_background else request
     reply = yield from context.runner.send(context.task, sent, is_repeated=view.times > 0)
     if reply is not None:
         view.on_reply(reply, request, elapsed=context.now - started, now=context.now)
@@ -268,16 +268,18 @@ def _run_view(
 ) -> Generator[Step, Any, bool]:
     """Run a view once. Return False if it fails in the first round, or is stopped."""
     started, is_first = context.now, not view.times
-    watch_round = WatchRound(view.with_rates, is_first=is_first, is_beside=view.is_beside)
+    watch_round = WatchRound(
+        view.with_rates, is_first=is_first, is_in_background=view.is_in_background
+    )
     try:
         yield from _run_shell_command(context, call, watch_round)
     except LineError as error:
-        if is_first or not view.is_beside:
+        if is_first or not view.is_in_background:
             raise
         watch_round.problem = error.sentence
     problem = watch_round.problem
     if watch_round.is_stopped or (problem and is_first):
-        if problem and view.is_beside:
+        if problem and view.is_in_background:
             context.fail(problem)
         return False
     blocks: list[Block] = [Lines([[(WARNING, problem)]])] if problem else watch_round.blocks
@@ -334,7 +336,7 @@ def _watch_screen(
     def run() -> Generator[Step, Any, bool]:
         picture = ShowPicture((yield from read_picture(context, call, PPM)), PPM)
         view.on_picture(picture)
-        if not view.is_beside:
+        if not view.is_in_background:
             context.state.outbox.emit(picture)
         return True
 
