@@ -128,7 +128,10 @@ def _list(context: CommandContext, call: ShellCommand, given: list[Token]) -> No
 
 
 def run_wait(context: CommandContext, call: ShellCommand) -> Steps:
-    """Run `/wait [-t SECONDS] EVENT [KEY=VALUE…]`. `--check` only checks that the server has such an event."""
+    """Run `/wait [-t SECONDS] EVENT [KEY=VALUE…]`.
+
+    With `--check`, only check that the server has such an event.
+    """
     timeout, tokens = parse_timeout(call)
     is_check = bool(tokens) and tokens[0].text == "--check"
     name, given = _event_tokens(call, tokens[1:] if is_check else tokens)
