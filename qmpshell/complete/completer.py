@@ -153,13 +153,13 @@ def _shell_commands(target: CompletionTarget, sources: CompletionSources) -> Ite
 
 
 def _option_names(target: CompletionTarget, sources: CompletionSources) -> Iterator[Candidate]:
-    from ..language import OPTION_NAMES, option_command
+    from ..language import DASHED_OPTIONS, OPTION_NAMES, option_command
 
-    for name in OPTION_NAMES:
+    for name in DASHED_OPTIONS if target.text.startswith("-") else OPTION_NAMES:
         command = option_command(name)[0]
         if command in sources.commands():
             yield candidate_for(name, _word(target, name, True), command)
-    for name in sources.commands():
+    for name in sources.commands() if not target.text.startswith("-") else ():
         if name not in OPTION_NAMES:
             yield candidate_for(name, _word(target, name, True), order=1)
 

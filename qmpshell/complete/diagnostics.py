@@ -18,7 +18,14 @@ from ..language import (
     wrong_value,
 )
 from ..language.values import ARRAY, BARE_WORD, DOTTED, JSON, OBJECT, OPAQUE, STRING, TEXT
-from ..qmp import LITERAL, json_number, parse_scalar, property_kind, references as kinds
+from ..qmp import (
+    LITERAL,
+    json_number,
+    parse_integers,
+    parse_scalar,
+    property_kind,
+    references as kinds,
+)
 from .members import open_members, qom_property_at
 from .sources import CompletionSources, NameQuery
 from .target import (
@@ -345,8 +352,14 @@ class Diagnostics:
             self.wrong.append(f"{key} must be text, in quotes")
         elif kind in ("object", "array") and given.form in (STRING, JSON):
             self.wrong.append(f"{key} takes {'{…}' if kind == 'object' else '[…]'}")
-        elif kind in ("object", "array"):
+        elif kind in ("object", "array") and not self._is_range(given, type_name):
             self.wrong.append(wrong_value(key, kind, given.text))
+
+    def _is_range(self, given: Value, type_name: str) -> bool:
+        """Return True for the integers of an array, written as N or N-M."""
+        schema = self._types.schema
+        element = schema.kind(schema.element_type(type_name) or "")
+        return element == "int" and bool(parse_integers(given.text))
 
     def _enum(self, given: Value, type_name: str, key: str) -> None:
         values = self._types.schema.enum_values(type_name)

@@ -17,11 +17,14 @@ else:
         {
             "evaluate": (
                 "MISSING_DRIVER MISSING_FILE MISSING_OBJECT MISSING_SCHEMA MISSING_SECRET"
-                " Introspection Missing MissingError Properties PropertyType action_members"
+                " USE_JSON Introspection Missing MissingError Properties PropertyType action_members"
                 " evaluate_command evaluate_line evaluate_raw feature_notes find_error"
                 " plain_blanks shown_value wrong_value"
             ),
-            "keyval": "OLD_SYNTAX OPTION_NAMES option_command parse_options pieces",
+            "keyval": (
+                "DASHED_OPTIONS OLD_SYNTAX OPTION_NAMES find_syntax_mistake option_command"
+                " parse_options pieces"
+            ),
             "lines": "MAX_TYPED LineAssembler LogicalLine SourceLine is_transcript prompt_width",
             "suggest": (
                 "DID_YOU_MEAN edit_distance error_hint folded_name names_a_parameter"

@@ -19,6 +19,7 @@ from ..qmp import (
     is_ambiguous,
     json_number,
     parse_any,
+    parse_integers,
     parse_property,
     parse_scalar,
 )
@@ -154,6 +155,10 @@ _TAKES = {
 }
 
 
+# The hint for a value that `key=value` cannot express.
+USE_JSON = "use := to send any JSON value"
+
+
 def wrong_value(key: str, kind: str, text: str) -> str:
     """Return the sentence about the text of a value that is not of its kind."""
     return f"{key} takes {_TAKES[kind]}, not {shown_value(text)}"
@@ -170,7 +175,7 @@ def takes(argument: Argument, kind: str, text: str, *, member: str = "") -> Line
     `member` is the path of the member that the text may have been meant for, or "".
     """
     token = argument.value
-    hint = "use := to send any JSON value"
+    hint = USE_JSON
     if member:
         is_short = token.kind != t.COMPOUND and 0 < len(token.text) <= _MAX_SHOWN
         hint = f"did you mean {argument.key.text}.{member}={token.text if is_short else 'VALUE'}?"
@@ -357,6 +362,10 @@ class _Evaluator:
             return self._scalar(argument, type_name, kind)
         if argument.value.kind == t.COMPOUND:
             return _json(argument)
+        if self._schema.kind(self._schema.element_type(type_name) or "") == "int":
+            integers = parse_integers(self._text(argument))
+            if integers:
+                return integers
         only_member = self._only_member(type_name)
         raise takes(argument, kind, argument.value.text, member=only_member)
 
@@ -389,7 +398,7 @@ class _Evaluator:
             f"{node.key} has no members: it is a single value",
             start=node.name_start,
             end=node.name_start + 1,
-            hint="use := to send any JSON value",
+            hint=USE_JSON,
         )
 
     def _array(self, node: Value, type_name: str, depth: int) -> list[Any]:

@@ -13,6 +13,7 @@ from ..errors import LineError
 from ..qmp import COMMANDS, DEVICE_ADD, command_facts, encode
 from ..record import Record
 from . import tokens as t
+from .suggest import folded_name
 from .tokens import Token
 from .values import Argument, Value, no_members
 
@@ -30,14 +31,15 @@ _INDEX = re.compile(r"[0-9]+")
 _MAX_KEY_PART = 127  # maximum length of a part of a key in QEMU, in characters
 _MAX_SHOWN = 40  # how much of a long word messages repeat, in characters
 
-# Option or command: the command, and the key of a first word without a name.
-_COMMANDS = {
-    word: (name, facts.main_argument)
-    for name, facts in COMMANDS.items()
-    if facts.option
-    for word in dict.fromkeys((facts.option, name))
-}
-OPTION_NAMES = tuple(_COMMANDS)
+_OPTIONS = {name: facts for name, facts in COMMANDS.items() if facts.option}
+OPTION_NAMES = tuple(
+    dict.fromkeys(word for name, facts in _OPTIONS.items() for word in (facts.option, name))
+)
+# The options of QEMU's command line among them.
+DASHED_OPTIONS = tuple(
+    f"-{facts.option}" for name, facts in _OPTIONS.items() if name != facts.option
+)
+_MORE_OPTIONS = re.compile(rf"\s+-?({'|'.join(DASHED_OPTIONS)})\s")
 # The command with QEMU's older syntax, in which a dot is part of a name.
 OLD_SYNTAX = DEVICE_ADD
 
@@ -50,7 +52,11 @@ def option_command(word: str) -> tuple[str, str | None]:
     >>> option_command("-device"), option_command("query-status")
     (('device_add', 'driver'), ('query-status', None))
     """
-    return _COMMANDS.get(word.lstrip("-"), (word, None))
+    typed = folded_name(word.lstrip("-"))
+    for name, facts in _OPTIONS.items():
+        if typed in (facts.option, folded_name(name)):
+            return name, facts.main_argument
+    return word, None
 
 
 def pieces(text: str, *, has_implied_key: bool = False) -> Iterator[tuple[int, int, int]]:
@@ -88,6 +94,26 @@ class OptionString(Record):
         *before, last = self.arguments
         is_empty = last.key.start == last.value.end
         return before if is_empty else self.arguments
+
+
+def find_syntax_mistake(text: str, start: int) -> LineError | None:
+    """Return the error for an option string in quotes, or with another option behind it, or None.
+
+    `start` is its offset in the line.
+    """
+    if text[:1] in ("'", '"'):
+        hint = "only the system shell needs the quotes"
+        return LineError("the option string is in quotes", start=start, hint=hint)
+    more = _MORE_OPTIONS.search(text)
+    if more is None:
+        return None
+    reason = f"another option, {more[1]}, follows"
+    return LineError(
+        reason,
+        start=start + more.start(1),
+        end=start + more.end(1),
+        hint="write one option per line",
+    )
 
 
 def parse_options(text: str, start: int, command: str, *, implied_key: str | None) -> OptionString:

@@ -22,6 +22,8 @@ _MAX_NAMES = 3
 _MAX_WORD = 40
 # A shorter start of a name is too common to mean it.
 _MIN_START = 4
+# More names with the same start are no help.
+_MAX_STARTS = 8
 
 
 def error_hint(desc: str) -> str:
@@ -54,8 +56,8 @@ def suggestion_for(word: str, names: Iterable[str]) -> str:
 def _near_names(word: str, names: Iterable[str]) -> list[str]:
     """Return up to three names close to a word, the closest first.
 
-    These are the names with the smallest edit distance, and those that start with the word if they
-    are few.
+    These are the names with the smallest edit distance. If that is more than one, and the word is the
+    start of a few names, these are the shortest of them.
     """
     typed = folded_name(word).strip("/")
     if len(typed) > _MAX_WORD:
@@ -73,9 +75,10 @@ def _near_names(word: str, names: Iterable[str]) -> list[str]:
         if len(typed) >= _MIN_START and other.startswith(typed):
             starts.append(name)
     near = [name for distance, name in found if distance == most]
-    if most and len(starts) <= _MAX_NAMES:
-        near += [name for name in starts if name not in near]
-    return near[:_MAX_NAMES]
+    if most and starts and len(starts) <= _MAX_STARTS:
+        starts.sort(key=len)
+        near = [*near, *starts] if most == 1 and near else starts
+    return list(dict.fromkeys(near))[:_MAX_NAMES]
 
 
 def _max_distance(length: int) -> int:

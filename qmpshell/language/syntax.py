@@ -6,7 +6,14 @@ import re
 from functools import cached_property
 
 from ..errors import LineError
-from ..qmp import QEMU, JsonError, json_string, main_argument, option_command_name
+from ..qmp import (
+    QEMU,
+    JsonError,
+    command_facts,
+    json_string,
+    main_argument,
+    option_command_name,
+)
 from ..record import Record
 from . import tokens as t
 from .tokens import Token, tokenize, tokenize_hmp
@@ -550,11 +557,13 @@ def _check_no_option_string(line: str, item: CommandItem) -> None:
     ):
         return
     text = line[first.key.start : found[-1].value.end]
+    # chardev-add has other arguments than its form in the human monitor, chardev-add null,id=c0.
+    is_human = not command_facts(command).main_argument and "=" not in text.partition(",")[0]
     error = LineError(
         f"{name.text[:_MAX_SHOWN]} takes KEY=VALUE separated by blanks",
         start=first.key.start,
         end=first.value.end,
-        hint=f"use /keyval {command} {shortened(text)}",
+        hint=f"use {'/hmp' if is_human else '/keyval'} {command} {shortened(text)}",
     )
     item.errors.append(error)
 

@@ -50,7 +50,7 @@ else:
             "references": "Reference linked_kind load_references",
             "scalars": (
                 "is_ambiguous parse_any parse_bool parse_int parse_number parse_property"
-                " parse_scalar property_kind"
+                " parse_integers parse_scalar property_kind"
             ),
             "schema": "NO_SCHEMA WARNED_FEATURES CommandInfo EventInfo Member Schema dicts",
         },

@@ -26,6 +26,8 @@ _NULLS = ("null", "None")
 _HEXADECIMAL = r"[-+]?0[xX][0-9a-fA-F]+"
 _SIZE = r"([-+]?)([0-9]+)(?:\.([0-9]+))?([bBkKmMgGtTpPeE]?)"
 _POWERS = "bkmgtpe"
+_RANGE = r"([0-9]{1,9})(?:-([0-9]{1,9}))?"
+_LARGEST_RANGE = 1 << 16
 
 # Also `uint4` (vfio-pci) and `uint64_t` (smbios properties of machines).
 _PROPERTY_INTEGER = r"u?int[0-9]*(?:_t)?|size(?:32)?"
@@ -79,6 +81,20 @@ def parse_scalar(text: str, kind: str) -> tuple[object, bool]:
     return value, value is not None
 
 
+def parse_integers(text: str) -> list[int]:
+    """Parse an integer or a range as a list, like QEMU's options. Return [] for any other text.
+
+    >>> parse_integers("2"), parse_integers("0-3"), parse_integers("3-0"), parse_integers("a")
+    ([2], [0, 1, 2, 3], [], [])
+    """
+    match = re.fullmatch(_RANGE, text)
+    if match is None:
+        return []
+    first = int(match[1])
+    last = int(match[2] or first)
+    return list(range(first, last + 1)) if last - first < _LARGEST_RANGE else []
+
+
 def parse_any(text: str) -> object:
     """Parse a scalar whose type is unknown by its appearance. Anything else is text.
 
@@ -94,8 +110,8 @@ def parse_any(text: str) -> object:
 def is_ambiguous(text: str) -> bool:
     """Return True if an unquoted text may be anything but a string, so that its type matters.
 
-    >>> [is_ambiguous(text) for text in ("5", "64k", "on", "null", "[1]", "disk0", "5.0.0", "")]
-    [True, True, True, True, True, False, False, False]
+    >>> [is_ambiguous(text) for text in ("5", "64k", "0-3", "on", "null", "[1]", "disk0", "5.0.0")]
+    [True, True, True, True, True, True, False, False]
     """
     return (
         text[:1] in ("{", "[")
@@ -103,6 +119,7 @@ def is_ambiguous(text: str) -> bool:
         or text in _NULLS
         or re.fullmatch(_HEXADECIMAL, text) is not None
         or re.fullmatch(_SIZE, text) is not None
+        or re.fullmatch(_RANGE, text) is not None
         or json_number(text) is not None
     )
 

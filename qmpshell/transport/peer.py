@@ -30,8 +30,8 @@ LISTENING, CONNECTED = 10, 1
 _NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
 _REQUEST_DUMP = 0x301
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_SHOW_NAME_VFS_PEER_QUEUE = 0x17
-_NAME, _VFS, _PEER, _QUEUE = 0, 1, 2, 4
+_SHOW_NAME_VFS_PEER_QUEUE = 0xF
+_NAME, _VFS, _PEER, _QUEUE = 0, 1, 2, 3
 _HEADER, _REQUEST = struct.Struct("=IHHII"), struct.Struct("=BBHIIIII")
 _ANSWER, _ATTRIBUTE, _NUMBER = struct.Struct("=BBBBIII"), struct.Struct("=HH"), struct.Struct("=I")
 _TIMEOUT = 1.0  # seconds
@@ -43,7 +43,7 @@ class UnixSocket(Record):
     """A UNIX socket: its inode (0 if it is not accepted), and the inode of its other end, or 0.
 
     `name` is its address, which starts with NUL in the abstract namespace, and `file` the inode of its
-    path. `queue` is the number of connections that a listening socket has not accepted.
+    path. `queue` is the number of open connections that a listening socket has not accepted.
     """
 
     inode: int
@@ -100,7 +100,8 @@ def _parse_unix(data: bytes) -> UnixSocket:
         elif kind == _PEER:
             (peer,) = _NUMBER.unpack_from(value)
         elif kind == _QUEUE and state == LISTENING:
-            (queue,) = _NUMBER.unpack_from(value)
+            # The inodes of the clients, which are 0 after their end.
+            queue = sum(client != 0 for (client,) in _NUMBER.iter_unpack(value[: size - 4]))
         start += _aligned(size)
     return UnixSocket(inode, state, name, file, peer, queue)
 

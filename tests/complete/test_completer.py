@@ -246,6 +246,8 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
         ('/source "/images/d', ['"/images/disk.img"']),
         ("/connect im", ["images/"]),
         ("/keyval ", ["blockdev ", "blockdev-add ", "chardev-add "]),
+        ("/keyval -", ["-blockdev ", "-device ", "-netdev ", "-object "]),
+        ("/keyval -dev", ["-device "]),
         ("/keyval blockdev qcow2,", ["node-name=", "file=", "file."]),
         ("/keyval blockdev driver=raw,file.dr", ["driver="]),
         ("/keyval blockdev driver=qc", ["qcow", "qcow2"]),

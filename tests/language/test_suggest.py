@@ -55,7 +55,7 @@ def hint(text: str, *, place: str = "stdin:1:1") -> tuple[str, str]:
         ("device_dle", "device_del"),
         ("evice_add", "device_add"),
         ("block-steram", "block-stream"),
-        ("query-blockst", "query-block or query-blockstats"),
+        ("query-blockst", "query-blockstats"),
         ("query-bloc", "query-block or query-blockstats"),
         ("device", "device_add or device_del"),
         ("query", "query-block or query-blockstats"),
@@ -79,7 +79,12 @@ def test_at_most_three_closest_names_are_suggested() -> None:
     assert suggestion_for("query-ab", names[1:]) == "did you mean query-ax, query-ay or query-az?"
     assert suggestion_for("query-ab", names[:2]) == "did you mean query-ax or query-ab-cd?"
     assert suggestion_for("drver", ["server", "driver"]) == "did you mean driver?"
-    assert suggestion_for("name", [f"name-of-{number}" for number in range(4)]) == ""
+    assert suggestion_for("name", [f"name-of-{number}" for number in range(9)]) == ""
+    names = ["query-cpu-model-expansion", "query-cpu-definitions", "query-cpus-fast", "query-pci"]
+    meant = "query-cpus-fast, query-cpu-definitions or query-cpu-model-expansion"
+    assert suggestion_for("query-cpu", names) == f"did you mean {meant}?"
+    names = ["query-sgx", "query-stats", "query-status"]
+    assert suggestion_for("query-sta", names) == "did you mean query-stats or query-status?"
 
 
 def test_name_with_other_dashes_is_preferred() -> None:
@@ -439,6 +444,7 @@ def test_words_of_shell_command_get_no_monitor_hint() -> None:
         ("device_add e1000,id=n,bus=b x=1", "use /keyval device_add e1000,id=n,bus=b x=1"),
         ("device_add driver=e1000,id=n", "use /keyval device_add driver=e1000,id=n"),
         ("-device e1000,id=n", "use /keyval device_add e1000,id=n"),
+        ("chardev_add null,id=c", "use /hmp chardev-add null,id=c"),
         ("object_add secret,id=s", "use /keyval object-add secret,id=s"),
         (
             "blockdev-add driver=raw,file.driver=null-co",

@@ -334,8 +334,7 @@ def test_value_is_evaluated_by_its_type(known: CompletionSources, line: str, val
             },
         ),
         (
-            "object-add qom-type=memory-backend-ram id=5 size=1G share=on host-nodes.0=0 "
-            "host-nodes.1=0x1 policy=bind",
+            "object-add qom-type=memory-backend-ram id=5 size=1G share=on host-nodes=0-1 policy=bind",
             {
                 "qom-type": "memory-backend-ram",
                 "id": "5",

@@ -112,6 +112,16 @@ def test_full_backlog_of_monitor_names_its_client(one_qemu: Server) -> None:
             assert client.communicate(timeout=60)[0] == b'{"return": {}}\n'
 
 
+def test_clients_that_have_left_are_not_counted(one_qemu: Server) -> None:
+    address = one_qemu.address
+    with hold(address) as first:
+        for _ in range(2):
+            result = run("--wait", "1", "-c", "query-name", address)
+            assert result.err.startswith(busy(address, first))
+        assert first.stdin is not None
+        first.stdin.close()
+
+
 @pytest.mark.parametrize("waiting", [0, 2])
 def test_stopped_qemu_is_named_with_remedy(one_qemu: Server, waiting: int) -> None:
     address, pid = one_qemu.address, one_qemu.process.pid

@@ -114,6 +114,30 @@ WRONG = [
     ),
     ("/keyval x a=1,a=2", "              ^", "a occurs twice", ""),
     ("/keyval x a.1=1", "            ^", "the list has no index 0", "…"),
+    (
+        "/keyval -drive file=a",
+        "        ^^^^^^",
+        "/keyval has no option -drive",
+        "it has -blockdev, -device, -netdev, -object",
+    ),
+    (
+        "/keyval -chardev null,id=c",
+        "        ^^^^^^^^",
+        "/keyval has no option -chardev",
+        "use /hmp chardev-add null,id=c",
+    ),
+    (
+        "/keyval -netdev 'user,id=n'",
+        "                ^",
+        "the option string is in quotes",
+        "only the system shell needs the quotes",
+    ),
+    (
+        "/keyval -netdev user,id=n -device e1000,netdev=n",
+        "                          ^^^^^^^",
+        "another option, -device, follows",
+        "write one option per line",
+    ),
     ("/source", "^^^^^^^", "a file name is missing", SOURCE),
     (
         "/source a b",
@@ -532,6 +556,10 @@ def test_invalid_oob_line_leaves_current_line_alone() -> None:
         (
             "-netdev user,id=u",
             '"netdev_add", "arguments": {"type": "user", "id": "u"}',
+        ),
+        (
+            "object_add rng-builtin,id=r",
+            '"object-add", "arguments": {"qom-type": "rng-builtin", "id": "r"}',
         ),
         (
             "object rng-builtin,id=r",

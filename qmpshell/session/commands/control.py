@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ...errors import LineError
 from ...language import (
+    DASHED_OPTIONS,
     NAME,
     OBJECT,
+    USE_JSON,
     WORD,
     CommandItem,
     ParsedLine,
@@ -13,8 +15,10 @@ from ...language import (
     Token,
     command_item,
     evaluate_command,
+    find_syntax_mistake,
     option_command,
     parse_options,
+    shortened,
 )
 from ...render import escape
 from ..connection import CONNECTED
@@ -29,7 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ...language import ShellCommand
+    from ...language import Command, ShellCommand
     from ...qmp import Reply
     from ..context import CommandContext
     from ..steps import Steps
@@ -94,22 +98,41 @@ def run_keyval(context: CommandContext, call: ShellCommand) -> Steps:
         raise usage_error(call, "the name of a command is missing")
     if len(call.tokens) == 1:
         raise usage_error(call, f"the option string of {call.tokens[0].text[:40]} is missing")
-    first, second = call.tokens[:2]
-    name, implied = option_command(first.text)
-    if second.kind == OBJECT and len(call.tokens) > 2:
-        raise usage_error(call, "text after the JSON object", call.tokens[2])
-    token = Token(NAME, name, first.start)
-    if second.kind == OBJECT:
-        item = command_item(call.line, token, [second])
-    else:
-        text = call.line[second.start : call.tokens[-1].end]
-        options = parse_options(text, second.start, name, implied_key=implied)
-        if options.error is not None:
-            raise options.error
-        item = CommandItem(token, options.given)
-    command = yield from context.evaluated(lambda: evaluate_command(item, context.introspection))
+    item = _option_item(call)
+
+    def evaluate() -> Command:
+        try:
+            return evaluate_command(item, context.introspection)
+        except LineError as error:
+            if error.hint == USE_JSON:  # which an option string cannot contain
+                error.hint = ""
+            raise
+
+    command = yield from context.evaluated(evaluate)
     if command is not None:
         yield from context.runner.run_command(context.task, command)
+
+
+def _option_item(call: ShellCommand) -> CommandItem:
+    """Return the command of `/keyval` with its arguments."""
+    first, second = call.tokens[:2]
+    text = call.line[second.start : call.tokens[-1].end]
+    name, implied = option_command(first.text)
+    if name.startswith("-"):
+        hint = f"it has {', '.join(DASHED_OPTIONS)}"
+        if name == "-chardev":
+            hint = f"use /hmp chardev-add {shortened(text)}"
+        raise first.error(f"{call.name} has no option {name[:40]}", hint=hint)
+    token = Token(NAME, name, first.start)
+    if second.kind == OBJECT:
+        if len(call.tokens) > 2:
+            raise usage_error(call, "text after the JSON object", call.tokens[2])
+        return command_item(call.line, token, [second])
+    options = parse_options(text, second.start, name, implied_key=implied)
+    mistake = find_syntax_mistake(text, second.start) or options.error
+    if mistake is not None:
+        raise mistake
+    return CommandItem(token, options.given)
 
 
 def run_log(context: CommandContext, call: ShellCommand) -> Steps:
