@@ -264,6 +264,7 @@ class CommandContext:
         if self.settings.dry_run:
             return
         self.start_wait(wait)
+        wait.blocks_user = self.state.interactive
         while polled and self.state.sender.can_query and not wait.ended:
             wait.on_answer((yield Query(polled)))
             for message in wait.new_messages():

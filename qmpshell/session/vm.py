@@ -254,7 +254,7 @@ class MigrationWait(Wait):
         if not advice or status == self._reported:
             return []
         self._reported = status
-        return [ShowMessage(f"the migration is {status}; {advice}")]
+        return [ShowMessage(f"the migration is {status}; {self.advise(advice)}")]
 
     def explain_timeout(self) -> str:
         """Return a message for the case that the deadline has passed."""

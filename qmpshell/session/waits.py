@@ -19,7 +19,8 @@ class Wait:
     """What a line waits for. The session passes events to it and runs its queries.
 
     `label` names it for the user. At `deadline`, if any, it fails. Once it has `ended`, `failure` is
-    the reason, if any. `since` is when it started.
+    the reason, if any. `since` is when it started. `blocks_user` is true if a user cannot send a
+    command before it ends.
     """
 
     # Whether the jobs of the VM must be tracked meanwhile.
@@ -31,6 +32,7 @@ class Wait:
         self.ended = False
         self.failure = ""
         self.since = 0.0
+        self.blocks_user = False
 
     def on_event(self, _event: Event) -> bool:
         """Handle an event. Return True if the wait consumes it."""
@@ -39,6 +41,10 @@ class Wait:
     def explain_timeout(self) -> str:
         """Return a message for the case that the deadline has passed."""
         return f"{escape(self.label)} did not end within {self._seconds}"
+
+    def advise(self, advice: str) -> str:
+        """Return an advice for the user, with what must be done before."""
+        return f"{advice} (Ctrl-C first)" if self.blocks_user else advice
 
     @property
     def _seconds(self) -> str:
@@ -254,7 +260,8 @@ class JobWait(Wait):
         if self.ended or not advice or self._state in self._reported:
             return []
         self._reported.add(self._state)
-        return [ShowMessage(f"{escape(self.label)} is {self._state}; {advice}")]
+        text = f"{escape(self.label)} is {self._state}; {self.advise(advice)}"
+        return [ShowMessage(text)]
 
     @property
     def _advice(self) -> str:

@@ -472,6 +472,18 @@ def test_wait_migration_returns_its_outcome(answers: list[object], failure: str)
     assert driver.status == (FAILED if failure else OK)
 
 
+def test_advice_at_terminal_says_to_stop_waiting_first() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/wait-job j")
+    found = driver.bytes(reply([{"id": "j", "status": "ready"}], 1))
+    assert ("tell", "job j is ready; job-complete ends it (Ctrl-C first)") in found
+    driver = Driver(interactive=True)
+    driver.line("/wait-migration")
+    found = driver.bytes(reply(migrating("pre-switchover"), 1))
+    advice = "migrate-continue continues it (Ctrl-C first)"
+    assert ("tell", f"the migration is pre-switchover; {advice}") in found
+
+
 def test_wait_migration_reports_paused_migration_once() -> None:
     driver = Driver()
     driver.line("/wait-migration -t 5")
