@@ -149,6 +149,7 @@ class ConnectionState:
     `inspect_at`, `silence_at` and `give_up_at` are the times at which the cause of a missing
     greeting is searched for, and the greeting is reported missing, and is fatal. `find_peer` returns
     what the system shows about the server at an address; with None, no cause is searched for.
+    `child_address` is the address of a QEMU that qmpshell itself starts, or "".
     """
 
     def __init__(
@@ -157,6 +158,7 @@ class ConnectionState:
         settings: Settings,
         *,
         gives_up: bool,
+        child_address: str = "",
         find_peer: Callable[[str], Peer | None] | None = None,
         wake_server: Callable[[str], None] | None = None,
     ) -> None:
@@ -164,6 +166,7 @@ class ConnectionState:
         self._find_peer = find_peer
         self._wake_server = wake_server
         self._gives_up = gives_up
+        self._child_address = child_address
         # The address of the last server that sent a greeting, as a name and as the user typed it.
         self.greeted_address = address
         self.greeted_text: str | None = None
@@ -338,6 +341,10 @@ class ConnectionState:
         peer = self._peer()
         if self._agent is not None:
             self._explained = explain_quiet_agent(self.address, pending, peer=peer)
+        elif self.address == self._child_address and not greeted and not pending:
+            # A debugger or another program in front of QEMU makes its start slow.
+            remedy = "; --wait SECONDS waits longer" if self._gives_up else ""
+            self._explained = f"{self.address}: QEMU has not opened its monitor yet{remedy}"
         else:
             self._explained = explain_silence(self.address, pending, greeted=greeted, peer=peer)
         return self._explained

@@ -49,6 +49,7 @@ class SessionState:
             address,
             settings,
             gives_up=not interactive,
+            child_address=ports.child.directory.socket if ports.child is not None else "",
             find_peer=ports.find_peer,
             wake_server=ports.wake_server,
         )
