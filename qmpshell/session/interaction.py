@@ -57,6 +57,10 @@ class Interaction:
             self._drop_connection()
             return False
         if command == "/quit" and not self._lines.unsent:
+            wait = self._lines.awaited
+            if wait is not None and self._state.interactive:
+                text = f"the shell exits after the wait for {escape(wait.label)}"
+                self._state.outbox.show(f"{text}; Ctrl-C ends the wait")
             self._start(line, self._runner.leave(self._leave))
             return True
         if line.error is not None:

@@ -13,7 +13,7 @@ from ..qmp import READY, REFUSED, Event, Greeting, Malformed, NotQmp, Reply
 from ..render import escape
 from .effects import Connect, QueryResult, Ready, ShowEvent, ShowReply, ShowUnexpected
 from .execute import LineRunner
-from .lines import Task
+from .lines import Task, describe_unsent
 from .requests import PreparedLine, is_unanswered_info
 from .scheduler import Scheduler
 from .server import list_commands, result_or_none
@@ -518,6 +518,9 @@ class Session:
 
     def leave_now(self) -> list[Effect]:
         """Leave at once, whatever is awaited."""
+        unsent = self.state.lines.unsent
+        if unsent:
+            self._outbox.show(describe_unsent(unsent))
         self.state.exit()
         return self.state.pop_effects()
 

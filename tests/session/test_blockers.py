@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness.sessions import GREETING, Driver, event, reply
+from qmpshell.errors import OK
+from tests.harness.sessions import GREETING, Driver, event, reply, shown
 
 CAUSE = "; the server may be stopped or busy"
 
@@ -45,6 +46,22 @@ def test_blocker_text_shows_number_of_queued_lines() -> None:
     driver.line("cont; query-name")
     assert describe_blocker_after(driver, 1).endswith("Ctrl-C stops waiting; 3 more are queued")
     assert describe_blocker_after(driver, 9).endswith("; 3 more are queued" + CAUSE)
+
+
+def test_exit_during_wait_says_when_it_follows() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/wait STOP")
+    text = "the shell exits after the wait for STOP; Ctrl-C ends the wait"
+    assert driver.line("exit") == [("tell", text)]
+    assert shown(driver.session.leave_now()) == [("leave", OK)]
+
+
+def test_leaving_names_unsent_commands() -> None:
+    driver = Driver(interactive=True)
+    driver.line("/wait STOP")
+    driver.line("a; b")
+    text = "2 commands were not sent"
+    assert shown(driver.session.leave_now()) == [("tell", text), ("leave", OK)]
 
 
 def test_blocker_time_restarts_for_each_command() -> None:
