@@ -61,15 +61,19 @@ def suggest_for_stray_word(state: SessionState, error: StrayWordError, source: S
     """Suggest what a line whose arguments are words was meant to be. Then stop as `hint_steps` does."""
     start = error.command_start
     if _item_at(source.line.text, start):  # not in the arguments of a shell command
-        yield from _then_stop(state, suggest_command(state, error.command, source, start))
+        steps = suggest_command(state, error.command, source, start, has_words=True)
+        yield from _then_stop(state, steps)
     else:
         state.failures.stop_on_error()
 
 
-def suggest_command(state: SessionState, name: str, source: SourceLine, start: int) -> Steps:
+def suggest_command(
+    state: SessionState, name: str, source: SourceLine, start: int, *, has_words: bool = False
+) -> Steps:
     """Suggest what the command `name` at `start` of a line was meant to be.
 
-    This is a command of the human monitor, or a command or shell command with a similar name.
+    This is a command of the human monitor, or a command or shell command with a similar name. With
+    `has_words`, the arguments are words, as in the human monitor.
     """
     operator = next((char for char in name if char in _OPERATORS), "")
     if operator:
@@ -82,7 +86,7 @@ def suggest_command(state: SessionState, name: str, source: SourceLine, start: i
     own = suggestion_for(name, [*names, *COMMANDS])
     is_known = name in names
     hint = "" if is_known else own
-    if is_known or not any(folded_name(name) == folded_name(other) for other in names):
+    if is_known or has_words or not any(folded_name(name) == folded_name(it) for it in names):
         command = yield from _find_monitor_command(state, name, names)
         text = _item_at(source.line.text, start)
         if command is not None and text and (command.parameters or not is_known):

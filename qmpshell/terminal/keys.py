@@ -24,7 +24,7 @@ from prompt_toolkit.filters import (
 )
 from prompt_toolkit.input.posix_utils import PosixStdinReader
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.search import stop_search
+from prompt_toolkit.search import accept_search, stop_search
 
 from ..language import (
     VALUE,
@@ -185,8 +185,8 @@ def _text_follows(event: KeyPressEvent) -> bool:
 class SearchStart:
     """The line before a search: prompt_toolkit moves the buffer to the entries that it finds.
 
-    `bindings` are the keys that leave a search and restore the line. `has_several_lines` is about the
-    line, whatever a search finds.
+    `bindings` are the keys that leave a search: they restore the line, or move the cursor in the entry
+    that was found. `has_several_lines` is about the line, whatever a search finds.
     """
 
     def __init__(self, prompt: PromptSession[str]) -> None:
@@ -201,6 +201,9 @@ class SearchStart:
         self.bindings.add("c-g", filter=is_searching)(self._restore)
         self.bindings.add("c-c", filter=is_searching)(self._restore)
         self.bindings.add("backspace", filter=is_searching & vi_mode & is_empty)(self._restore)
+        self.bindings.add("enter", filter=is_searching & vi_mode)(self._accept)
+        for key in ("left", "right", "home", "end", "c-a", "c-b", "c-e", "c-f"):
+            self.bindings.add(key, filter=is_searching)(self._accept_and_move)
         self.has_several_lines = Condition(lambda: "\n" in self.draft.text)
 
     def _before_key(self, _sender: object) -> None:
@@ -212,6 +215,14 @@ class SearchStart:
     def draft(self) -> Document:
         """The line, or that from which the current search started."""
         return self._document if self._app.layout.is_searching else self._buffer.document
+
+    def _accept(self, _event: KeyPressEvent) -> None:
+        accept_search()
+        self._app.vi_state.input_mode = self._input_mode  # it may be insert mode
+
+    def _accept_and_move(self, event: KeyPressEvent) -> None:
+        self._accept(event)
+        event.key_processor.feed_multiple(event.key_sequence, first=True)
 
     def _restore(self, _event: KeyPressEvent) -> None:
         stop_search()

@@ -76,6 +76,37 @@ def test_repeated_search_passes_entries_with_several_lines(
         terminal.wait_for('{"return": {}}')
 
 
+@pytest.mark.parametrize("editing", ["emacs", "vi"])
+def test_search_accepts_entry_and_keeps_insert_mode(
+    one_qemu: Server, tmp_path: Path, editing: str
+) -> None:
+    variables = _with_history(tmp_path, "query-status", editing=editing)
+    with Terminal("-q", one_qemu.address, variables=variables) as terminal:
+        terminal.wait_prompt()
+        terminal.type("\x12ery-s\r")
+        wait_line(terminal, "(QEMU) query-status", cursor=9)
+        terminal.type("X")
+        wait_line(terminal, "(QEMU) quXery-status", cursor=10)
+
+
+@pytest.mark.parametrize("editing", ["emacs", "vi"])
+@pytest.mark.parametrize(
+    ("keys", "cursor"),
+    [("\x1b[C", 10), ("\x1b[D", 8), ("\x1b[H", 7), ("\x1b[F", 19)],
+    ids=["Right", "Left", "Home", "End"],
+)
+def test_cursor_key_in_search_accepts_and_moves(
+    one_qemu: Server, tmp_path: Path, keys: str, cursor: int, editing: str
+) -> None:
+    variables = _with_history(tmp_path, "query-status", editing=editing)
+    with Terminal("-q", one_qemu.address, variables=variables) as terminal:
+        terminal.wait_prompt()
+        terminal.type("\x12ery-s")
+        terminal.wait_for("search)`ery-s'")
+        terminal.type(keys)
+        wait_line(terminal, "(QEMU) query-status", cursor=cursor)
+
+
 @pytest.mark.parametrize("leave", ["\x07", "\x03"], ids=["Ctrl-G", "Ctrl-C"])
 @pytest.mark.parametrize("draft", ["my draft", "my\ndraft"], ids=["line", "lines"])
 @pytest.mark.parametrize("editing", ["emacs", "vi"])
