@@ -145,9 +145,8 @@ class LineRunner:
         if line is None:
             return
         if line.error is not None:
-            task.is_evaluating = (
-                False  # it is rejected, even if the query for a hint is not answered
-            )
+            # It is rejected, even if the query for a hint is not answered.
+            task.is_evaluating = False
             yield from self.report_error(line.source, line.error)
             return
         if line.note:

@@ -432,7 +432,9 @@ class _Reader:
         if name in SETTINGS:
             text = f"{name} below [{_TARGETS}] would be a target; settings must precede the first table"
         elif not is_word(name) or not name.isprintable() or " " in name or name[0] == "-":
-            text = f"{shown!r} cannot be the name of a target, which must not contain / : or ,"
+            text = (
+                f"{shown!r} cannot be the name of a target, which must not contain blanks, / : or ,"
+            )
         elif not isinstance(value, str) or not value:
             text = f"the target {shown} has no address, which must be text, as in {_EXAMPLE}"
         else:

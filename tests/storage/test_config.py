@@ -215,19 +215,19 @@ EXAMPLE = 'lab = "/run/lab.sock"'
         ("[targets.lab]\nsocket = ''", ": the target lab has no address, which must be text"),
         (
             "[targets]\n'a/b' = '/x'",
-            ":2: 'a/b' cannot be the name of a target, which must not contain / : ",
+            ":2: 'a/b' cannot be the name of a target, which must not contain blanks, / : ",
         ),
         (
             "[targets]\n'a b' = '/x'",
-            ":2: 'a b' cannot be the name of a target, which must not contain / : ",
+            ":2: 'a b' cannot be the name of a target, which must not contain blanks, / : ",
         ),
         (
             "[targets]\n'' = '/x'",
-            ":2: '' cannot be the name of a target, which must not contain / : ",
+            ":2: '' cannot be the name of a target, which must not contain blanks, / : ",
         ),
         (
             "[targets]\n-r = '/x'",
-            ":2: '-r' cannot be the name of a target, which must not contain / :",
+            ":2: '-r' cannot be the name of a target, which must not contain blanks, / :",
         ),
         (
             "[targets]\nlab = '/x'\nstyle = 'dark'",
