@@ -19,6 +19,7 @@ from ..language import (
 )
 from ..language.values import ARRAY, BARE_WORD, DOTTED, JSON, OBJECT, OPAQUE, STRING, TEXT
 from ..qmp import (
+    DEVICE_ADD,
     LITERAL,
     json_number,
     parse_integers,
@@ -238,7 +239,7 @@ class Diagnostics:
         live = self._sources.peek_live(name_query) if name_query is not None else ()
         others = {live_name.name: live_name for live_name in live}
         # There may be unknown members.
-        is_device = self._call.sort != EVENT and self._call.name == "device_add"
+        is_device = self._call.sort != EVENT and self._call.name == DEVICE_ADD
         is_open = types.schema.kind(type_name) != "object" or (is_device and not others)
         # If the discriminator is missing or wrong, the members that it selects are unknown.
         branches: Mapping[str, Member] = {}

@@ -682,9 +682,9 @@ class AnsweredNames:
     peek = find
 
 
-def _sort_key(one: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
+def _sort_key(item: LiveName) -> tuple[int, bool, list[tuple[bool, int, str]]]:
     """Return a sort key. QEMU's generated node names start with #, paths with /."""
-    return one.order, one.name[:1] in ("#", "/"), natural_key(one.name)
+    return item.order, item.name[:1] in ("#", "/"), natural_key(item.name)
 
 
 _NOTHING: frozenset[str] = frozenset()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..language import BLANKS, KEY, QUOTED, VALUE, no_members, tokenize
 from ..language.values import DOTTED
-from ..qmp import is_ambiguous, linked_kind, natural_key, references as kinds
+from ..qmp import DEVICE_ADD, is_ambiguous, linked_kind, natural_key, references as kinds
 from ..render import utf8_string
 from .ranking import DIRECTORY, candidate_for, describe_match, with_description
 from .sources import LiveName, NameQuery
@@ -567,7 +567,7 @@ def open_members(call: PartialCommand, path: Sequence[str]) -> NameQuery | None:
     # An incomplete name is not used in a query.
     if call.sort == EVENT or path or call.key_path == ((), "driver"):
         return None
-    driver = call.root.text_of("driver") if call.name == "device_add" else None
+    driver = call.root.text_of("driver") if call.name == DEVICE_ADD else None
     return NameQuery(kinds.DEVICE_PROPERTY, driver) if driver else None
 
 

@@ -171,7 +171,7 @@ def rank_candidates(candidates: Iterable[Candidate], typed: str, start: int) -> 
             found.append(
                 ((*fit, other_case, candidate.is_last, candidate.order, length, number), candidate)
             )
-    found.sort(key=lambda one: one[0])
+    found.sort(key=lambda item: item[0])
     if found and found[0][0][0] == PREFIX and len(folded) >= _ENOUGH:
         found = [item for item in found if item[0][0] <= WORDS]
     by_text: dict[str, Candidate] = {}

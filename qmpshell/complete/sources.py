@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from ..qmp import AGENT_PREFIX
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
             """Return the names that are known, without a query."""
 
 
-_AGENT_PREFIX = "guest-"
 # The cache for single words is cleared at this size.
 _MAX_CACHED_WORDS = 500
 
@@ -157,7 +157,7 @@ class CompletionSources:
 
     def types_of(self, command: str) -> TypeResolver:
         """Return the types of the schema that has a command: the agent's is part of the program."""
-        if not command.startswith(_AGENT_PREFIX):
+        if not command.startswith(AGENT_PREFIX):
             return self.types
         if self._agent is None:
             from ..qmp import load_agent_schema  # few sessions are with an agent

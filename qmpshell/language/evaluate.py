@@ -9,6 +9,7 @@ import re
 
 from ..errors import LineError
 from ..qmp import (
+    AGENT_PREFIX,
     DEVICE_ADD,
     DEVICE_ADD_ARGUMENTS,
     NO_SCHEMA,
@@ -199,8 +200,6 @@ def feature_notes(what: str, features: Iterable[str]) -> list[str]:
     return [f"{what} is {feature}" for feature in WARNED_FEATURES if feature in features]
 
 
-# The commands of the guest agent, which has no schema.
-_AGENT_PREFIX = "guest-"
 # The names of string types in QOM.
 _TEXTS = ("str", "string")
 
@@ -261,7 +260,7 @@ class _Evaluator:
         return self._members(root, members["data"].type)
 
     def _by_schema(self, name: str, root: Value) -> dict[str, Any]:
-        if name.startswith(_AGENT_PREFIX):
+        if name.startswith(AGENT_PREFIX):
             from ..qmp import load_agent_schema  # few scripts need it
 
             self._schema = load_agent_schema()

@@ -123,7 +123,7 @@ def parse_options(text: str, start: int, command: str, *, implied_key: str | Non
     syntax of -device, a key has one part, and one without a value means `on`.
 
     >>> found = parse_options("qcow2,file.filename=a,,b", 0, "blockdev-add", implied_key="driver")
-    >>> [([name for name, _ in one.path], one.value.text) for one in found.arguments]
+    >>> [([name for name, _ in item.path], item.value.text) for item in found.arguments]
     [(['driver'], 'qcow2'), (['file', 'filename'], 'a,b')]
     """
     found: list[Argument] = []

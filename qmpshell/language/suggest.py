@@ -111,17 +111,17 @@ def nearest_name(word: str, names: Iterable[str]) -> str:
     return best
 
 
-def edit_distance(one: str, other: str, most: int) -> int:
+def edit_distance(first: str, second: str, most: int) -> int:
     """Return the edit distance, counting transpositions as one edit; `most` + 1 if it is greater."""
-    if abs(len(one) - len(other)) > most:
+    if abs(len(first) - len(second)) > most:
         return most + 1
     before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, char in enumerate(one, 1):
+    row = list(range(len(second) + 1))
+    for i, char in enumerate(first, 1):
         oldest, before, row = before, row, [i]
-        for j, there in enumerate(other, 1):
+        for j, there in enumerate(second, 1):
             cost = min(before[j] + 1, row[-1] + 1, before[j - 1] + (char != there))
-            if i > 1 and j > 1 and char == other[j - 2] and one[i - 2] == there:
+            if i > 1 and j > 1 and char == second[j - 2] and first[i - 2] == there:
                 cost = min(cost, oldest[j - 2] + 1)
             row.append(cost)
         if min(row) > most:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..qmp import AGENT_PREFIX
 from ..record import Record
 from ..render import EMPHASIS, WARNING, Block, Heading
 
@@ -25,8 +26,6 @@ QEMU = ManualPage("qemu-qmp-ref", "qemu-system-common")
 STORAGE_DAEMON = ManualPage("qemu-storage-daemon-qmp-ref", "qemu-system-common")
 AGENT = ManualPage("qemu-ga-ref", "qemu-guest-agent")
 SECTION = "7"
-# The prefix of the agent's commands.
-_AGENTS = "guest-"
 
 
 def page_of(commands: Collection[str], *, name: str = "") -> ManualPage:
@@ -34,7 +33,7 @@ def page_of(commands: Collection[str], *, name: str = "") -> ManualPage:
 
     If no commands are known, return the page that contains `name`.
     """
-    if any(command.startswith(_AGENTS) for command in commands or (name,)):
+    if any(command.startswith(AGENT_PREFIX) for command in commands or (name,)):
         return AGENT
     if "blockdev-add" in commands and "query-status" not in commands:
         return STORAGE_DAEMON

@@ -42,9 +42,7 @@ _TYPE_WORD = r"\b[A-Z]\w+"
 _MAX_UNION_DEPTH = 2
 # The maximum number of places for a path.
 _MAX_PLACES = 40
-
-
-# A schema may refer to itself.
+# The depth of a member's type that is written out.
 _MAX_SHAPE_DEPTH = 5
 _MEANINGS = {
     "deprecated": "deprecated: will be removed",
@@ -53,9 +51,8 @@ _MEANINGS = {
 
 
 TYPES = tuple(kind for kind in KINDS if kind not in (COMMAND, EVENT))
-# How many references from type to type are followed in the manual.
+# How many base types of base types are searched for the description of one member.
 _MAX_DEPTH = 8
-
 # Deeper members are not listed.
 _MAX_MEMBER_DEPTH = 16
 
@@ -317,7 +314,7 @@ def _in_words(prefix: str, choices: list[dict[str, str]]) -> str:
     return "; or with ".join(f"{start}{', '.join(values)}" for start, values in groups.items())
 
 
-# How many references from type to type are followed in the manual.
+# The members of a type include those of its base types, down to this depth.
 _MAX_INHERITED_DEPTH = 4
 
 

@@ -24,8 +24,8 @@ else:
             "agent": "LIST_COMMANDS AgentProtocol",
             "agent_schema": "load_agent_schema",
             "commands": (
-                "COMMANDS DEVICE_ADD DEVICE_ADD_ARGUMENTS ERROR_STATES NO_MIGRATION QOM_SET"
-                " RUNNING RUN_STATES RUN_STATE_EVENTS command_facts expand_driver_alias"
+                "AGENT_PREFIX COMMANDS DEVICE_ADD DEVICE_ADD_ARGUMENTS ERROR_STATES NO_MIGRATION"
+                " QOM_SET RUNNING RUN_STATES RUN_STATE_EVENTS command_facts expand_driver_alias"
                 " main_argument option_command_name qmp_name"
             ),
             "framing": "Framer",

@@ -10,6 +10,8 @@ from ..record import Record
 # Commands whose arguments also depend on the server's drivers and objects.
 DEVICE_ADD = "device_add"
 QOM_SET = "qom-set"
+# The start of the names of the guest agent's commands.
+AGENT_PREFIX = "guest-"
 # The arguments of device_add that are not properties of the device (qdev.json).
 DEVICE_ADD_ARGUMENTS = ("driver", "bus", "id")
 

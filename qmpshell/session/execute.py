@@ -17,7 +17,7 @@ from ..language import (
     StrayWordError,
     Token,
 )
-from ..qmp import command_facts
+from ..qmp import DEVICE_ADD, command_facts
 from ..render import escape
 from .connection import CONNECTED, OFFLINE
 from .effects import (
@@ -423,9 +423,9 @@ def _has_arguments(action: Action) -> bool:
 def _drivers(actions: Iterable[Action]) -> Iterator[str]:
     """Yield the drivers of device_add. Their properties are not in the schema."""
     for action in actions:
-        if isinstance(action, Command) and action.name == "device_add":
+        if isinstance(action, Command) and action.name == DEVICE_ADD:
             driver = action.arguments.get("driver")
-        elif isinstance(action, RawCommand) and action.value.get("execute") == "device_add":
+        elif isinstance(action, RawCommand) and action.value.get("execute") == DEVICE_ADD:
             arguments = action.value.get("arguments")
             driver = arguments.get("driver") if isinstance(arguments, dict) else None
         else:
