@@ -93,6 +93,7 @@ WRONG = [
     ("/wait-job -t j 5", "             ^", "'j' is not a number of seconds", JOB),
     ("/hmp", "^^^^", "a human monitor command is missing", HMP),
     ("/oob", "^^^^", "the name of a command is missing", OOB),
+    ("/oob /status", "     ^^^^^^^", "only server commands can be sent out of band", OOB),
     ("/oob a=1", "^^^^", "the name of a command is missing", OOB),
     (
         '/oob {"execute": "x"}',

@@ -117,6 +117,12 @@ def test_json_object_is_sent_unchanged() -> None:
         ("/table -s x", "^^^^^^", "the command whose result is shown is missing", USAGE),
         ("/table -s", "       ^^", "a column must follow -s", USAGE),
         ("/table -x query-x", "       ^^", "/table has no option '-x'", USAGE),
+        (
+            "/table /info block",
+            "       ^^^^^",
+            "only server commands return a list",
+            USAGE,
+        ),
         ("/table /wait", "       ^^^^^", "only server commands return a list", USAGE),
         (
             '/table {"execute": "x"} y=1',

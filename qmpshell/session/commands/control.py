@@ -158,6 +158,8 @@ def run_oob(context: CommandContext, call: ShellCommand) -> Steps:
     if not call.tokens or call.tokens[0].kind != WORD:
         raise usage_error(call, "the name of a command is missing")
     first = call.tokens[0]
+    if first.text.startswith("/"):
+        raise usage_error(call, "only server commands can be sent out of band", first)
     name = Token(NAME, first.text, first.start)
     item = command_item(call.line, name, call.tokens[1:])
     command = yield from context.evaluated(lambda: evaluate_command(item, context.introspection))

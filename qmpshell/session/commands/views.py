@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 
 _TSV, _SORT = "--tsv", "-s"
+_NO_SHELL_COMMAND = "only server commands return a list"
 _WILDCARDS = "*?["
 _MAX_LISTED = 8
 
@@ -73,7 +74,7 @@ def run_table(context: CommandContext, call: ShellCommand) -> Steps:
     def evaluate() -> Command | RawCommand:
         first, *rest = table_call.words
         if first.text.startswith("/"):
-            raise usage_error(call, "only server commands return a list", first)
+            raise usage_error(call, _NO_SHELL_COMMAND, first)
         return evaluate_own_command(context, call, first, rest, what=call.name)
 
     command = yield from context.evaluated(evaluate)
@@ -115,6 +116,8 @@ def _parse(call: ShellCommand) -> _TableCall:
             if not before or before[0].kind != WORD or not before[0].text.strip("-"):
                 raise usage_error(call, f"a column must follow {_SORT}", token)
             found.sort = before.popleft()
+        elif token.kind == WORD and token.text.startswith("/"):
+            raise usage_error(call, _NO_SHELL_COMMAND, token)
         elif token.kind == WORD and not token.text.startswith("-"):
             found.columns.append(token)
         elif token.kind == KEY:
