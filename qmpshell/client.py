@@ -571,6 +571,7 @@ class LaunchedQemu(Connection):
     ) -> None:
         super().__init__(stream, address=qemu.address, timeout=timeout)
         self._qemu = qemu
+        self._launched_by = os.getpid()
         self._output = output
         self._last_output = ""
 
@@ -608,8 +609,13 @@ class LaunchedQemu(Connection):
         return self._qemu.poll()
 
     def close(self) -> None:
-        """Close the connection and end QEMU: with `quit`, then SIGTERM, then SIGKILL."""
+        """Close the connection and end QEMU: with `quit`, then SIGTERM, then SIGKILL.
+
+        In a forked process, close only the connection there: QEMU belongs to the parent.
+        """
         super().close()
+        if os.getpid() != self._launched_by:
+            return
         self._qemu.end()
         self._last_output = self.output
         self._output.close()

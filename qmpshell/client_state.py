@@ -369,6 +369,7 @@ class ClientBase:
             return False
         except BaseException:
             self._end(_INTERRUPTED)
+            self._stream.shut_down()
             raise
         if data == b"":
             self._end("connection lost: the server closed it")
@@ -399,6 +400,7 @@ class ClientBase:
             self._end(f"connection lost: {error}")
         except BaseException:
             self._end(_INTERRUPTED)
+            self._stream.shut_down()
             raise
 
     @property

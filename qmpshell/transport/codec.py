@@ -88,6 +88,10 @@ class CodecStream(Stream):
         """Send as much of the queue as possible. Raises ConnectionLost."""
         self._stream.flush()
 
+    def shut_down(self) -> None:
+        """End the connection for the other side."""
+        self._stream.shut_down()
+
     def close(self) -> None:
         """Close the stream below."""
         self._stream.close()

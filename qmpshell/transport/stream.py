@@ -6,6 +6,7 @@ O_NONBLOCK is never set, because other processes may share the descriptor.
 from __future__ import annotations
 
 import _socket  # `socket` makes enumerations and imports selectors: a tenth of the start of a script
+import contextlib
 import errno
 import os
 import select
@@ -114,6 +115,9 @@ class Stream:
             _close_all(descriptors)
         self._queue.clear()
 
+    def shut_down(self) -> None:
+        """End a socket's connection for the other side, which is free for others then. Keep it open."""
+
     def close(self) -> None:
         """Close the stream."""
         raise NotImplementedError
@@ -147,6 +151,11 @@ class SocketStream(Stream):
             rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, numbers)
             return self._socket.sendmsg([data], [rights], _socket.MSG_DONTWAIT)
         return self._socket.send(data, _socket.MSG_DONTWAIT)
+
+    def shut_down(self) -> None:
+        """End the connection for the other side."""
+        with contextlib.suppress(OSError):  # it has ended already
+            self._socket.shutdown(_socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the socket."""

@@ -96,6 +96,18 @@ def test_close_spares_forked_process() -> None:
     os.close(writing)
 
 
+def test_forked_process_that_closes_spares_qemu() -> None:
+    with launch(EMPTY) as qmp:
+        worker = os.fork()
+        if worker == 0:
+            try:
+                qmp.close()
+            finally:
+                os._exit(0)
+        os.waitpid(worker, 0)
+        assert qmp.execute("query-name") == {"name": MARK}
+
+
 def test_concurrently_launched_qemus_are_independent() -> None:
     with ThreadPoolExecutor(4) as threads, contextlib.ExitStack() as stack:
         for _ in range(3):
