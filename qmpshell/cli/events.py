@@ -105,7 +105,12 @@ class _Filter:
 )
 @click.option("--regex", is_flag=True, help="PATTERN is a regular expression, found anywhere.")
 @click.option("--count", metavar="N", type=click.IntRange(min=1), help="Exit after N events.")
-@click.option("--timeout", metavar="SECONDS", type=parse_seconds, help="Exit after this time.")
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=parse_seconds,
+    help="Exit this long after the monitor has answered.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, also at a terminal.")
 @click.option(
     "--timestamp",

@@ -142,9 +142,12 @@ class FrontCommand(OnceCommand):
             raise
         if extra and not ctx.resilient_parsing:
             self._reject_mistyped(ctx, args[0])
+            address, command = str(ctx.params.get("address")), shlex.quote(" ".join(extra))
+            if os.path.exists(extra[0]) and not os.path.exists(address):
+                command = f"{shlex.quote(address)} {shlex.quote(extra[0])}"
             raise click.UsageError(
                 f"Unexpected argument {extra[0]!r}: only one ADDRESS is possible, and a command is"
-                f" given with -c, as in -c {shlex.quote(' '.join(extra))}.",
+                f" given with -c, as in -c {command}.",
                 ctx,
             )
         return extra

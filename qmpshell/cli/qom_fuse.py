@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import select
+import shlex
 import signal
 import stat
 import threading
@@ -75,8 +76,22 @@ cat /mnt/machine/peripheral/net0/mac
 find /mnt/machine -lname '*/pcie.0'"""
 
 
+class _MountPoint(click.Path):
+    """A directory, also one whose mount must be removed first."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path. Raises click.BadParameter."""
+        try:
+            os.stat(value)
+        except OSError as error:
+            if error.errno == errno.ENOTCONN:
+                remedy = f"fusermount3 -u {shlex.quote(value)}"
+                self.fail(f"the program of an earlier mount has ended; use {remedy}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @subcommand("fuse", params=qom_options(), epilog=_EPILOG)
-@click.argument("mountpoint", type=click.Path(exists=True, file_okay=False))
+@click.argument("mountpoint", type=_MountPoint(exists=True, file_okay=False))
 @click.option("--read-only", is_flag=True, help="Do not let anything change a property.")
 def fuse_command(mountpoint: str, read_only: bool, **options: Any) -> RunSubcommand:
     """Mount the objects as a file system. Ctrl-C unmounts it."""

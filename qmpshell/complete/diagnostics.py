@@ -450,7 +450,7 @@ def find_event_mistake(schema: Schema, names: str, member: str) -> str:
         for event in schema.events()
         if any(fnmatchcase(event, name) for name in names.split(","))
     ]
-    return found[0][0] if found and all(found) else ""
+    return found[0][0].removesuffix(_LIST_HINT) if found and all(found) else ""
 
 
 def _find_all_wrong(line: str, sources: CompletionSources) -> Iterator[str]:

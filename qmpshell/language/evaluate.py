@@ -177,7 +177,9 @@ def takes(argument: Argument, kind: str, text: str, *, member: str = "") -> Line
     """
     token = argument.value
     hint = USE_JSON
-    if member:
+    if is_file(argument):
+        hint = f"did you mean {argument.key.text}:={token.text[:_MAX_SHOWN]}?"
+    elif member:
         is_short = token.kind != t.COMPOUND and 0 < len(token.text) <= _MAX_SHOWN
         hint = f"did you mean {argument.key.text}.{member}={token.text if is_short else 'VALUE'}?"
     return LineError(

@@ -100,7 +100,7 @@ class LineInput:
 class ScriptLines:
     """The logical lines of several inputs, with their positions.
 
-    With `human` or `raw`, each line is a logical line; with `raw`, bytes that are not UTF-8 become
+    A logical line may continue in the next input; its position is then that in the first one. With `human` or `raw`, each line is a logical line; with `raw`, bytes that are not UTF-8 become
     surrogates.
     """
 
@@ -112,6 +112,8 @@ class ScriptLines:
         self._human = human
         self._assembler = self._make_assembler()
         self._number = 0
+        # The input in which the incomplete logical line started, and the lines before the current one.
+        self._started: tuple[str, int] | None = None
 
     @property
     def ended(self) -> bool:
@@ -160,13 +162,28 @@ class ScriptLines:
                     return found
             elif current.reads_on:
                 return None
+            elif self.open and len(self._inputs) > 1:
+                name, before = self._started or (current.name, 0)
+                self._started = name, before + self._number
+                self._inputs.pop(0)
+                self._number = 0
             else:
-                found = self._next_input(current.name)
+                found = self._next_input(self._started[0] if self._started else current.name)
                 if found is not None:
                     return found
         return None
 
     def _physical(self, name: str, line: bytes) -> SourceLine | PreparedLine | None:
+        number = self._number
+        if self._started is not None:
+            name, before = self._started
+            number += before
+        found = self._assemble(name, number, line)
+        if not self.open:
+            self._started = None
+        return found
+
+    def _assemble(self, name: str, number: int, line: bytes) -> SourceLine | PreparedLine | None:
         try:
             text = line.decode("utf-8", "surrogateescape" if self._raw else "strict")
         except UnicodeDecodeError as error:
@@ -174,11 +191,11 @@ class ScriptLines:
             before = len(line[: error.start].decode("utf-8"))
             mistake = LineError("the line is not UTF-8", start=before)
             self._assembler.pop()
-            return PreparedLine(_source_line(name, text, self._number), error=mistake)
-        whole = self._assembler.feed(text, self._number)
+            return PreparedLine(_source_line(name, text, number), error=mistake)
+        whole = self._assembler.feed(text, number)
         if whole is not None:
             return SourceLine(name, whole)
-        return note_skipped(name, text, self._number, self._assembler.pop_note())
+        return note_skipped(name, text, number, self._assembler.pop_note())
 
     def _next_input(self, name: str) -> PreparedLine | None:
         found = None
@@ -193,6 +210,7 @@ class ScriptLines:
         self._inputs.pop(0)
         self._assembler = self._make_assembler()
         self._number = 0
+        self._started = None
         return found
 
     def _make_assembler(self) -> LineAssembler:

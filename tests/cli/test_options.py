@@ -166,6 +166,7 @@ def test_timeout_help_names_limited_waits(
             "Unexpected argument 'block_resize': only one ADDRESS is possible, and a command is given"
             " with -c, as in -c 'block_resize size=1'.",
         ),
+        (("query-status", "/dev/null"), "as in -c query-status /dev/null."),
         (("--events", "stop"), "events have names in capitals: did you mean STOP?"),
     ],
 )

@@ -292,6 +292,19 @@ def test_unmounting_ends_the_program(one_qemu: Server, tmp_path: Path) -> None:
 
 
 @needs_fuse
+def test_mount_of_killed_program_is_named(one_qemu: Server, tmp_path: Path) -> None:
+    with mounted(one_qemu.address, tmp_path) as mount:
+        mount.process.kill()
+        mount.process.wait(60)
+        result = run("qom", "fuse", "-s", one_qemu.address, str(mount.path))
+        tool = ["umount"] if os.getuid() == 0 else ["fusermount3", "-u"]
+        subprocess.run([*tool, mount.path], check=True)
+    assert result.status == 2
+    reason = f"the program of an earlier mount has ended; use fusermount3 -u {mount.path}"
+    assert reason in " ".join(result.err.split())
+
+
+@needs_fuse
 def test_death_of_qemu_unmounts(one_qemu: Server, tmp_path: Path) -> None:
     with mounted(one_qemu.address, tmp_path) as mount:
         assert mount.read("type") == "container\n"

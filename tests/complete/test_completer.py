@@ -18,6 +18,7 @@ from qmpshell.complete import (
     NameQuery,
     complete,
     describe,
+    find_event_mistake,
     find_target,
     logical_line,
     rank,
@@ -828,3 +829,9 @@ def test_commands_without_match_are_not_described(count_lines: Callable[..., int
 
     assert texts("block-strea") == ["block-stream "]
     assert 2 * work("block-strea") < work("")
+
+
+def test_mistake_in_event_member_needs_no_tab() -> None:
+    """Scripts and subcommands report it too."""
+    mistake = find_event_mistake(schema("10"), "JOB_STATUS_CHANGE", "status=nope")
+    assert mistake == "status takes one of 11 values, not 'nope'"

@@ -704,7 +704,7 @@ ELEMENTS = "takes members, as in KEY.0=VALUE, or […], not "
         (INT + '"abc"', f"size {NUMBER}'abc'", '"abc"', AS_IT_IS),
         (INT + "[1]", f"size {NUMBER}'[1]'", "[1]", AS_IT_IS),
         (INT, f"size {NUMBER}nothing", "=", AS_IT_IS),
-        (INT + "@five", f"size {NUMBER}'5\\n'", "@five", AS_IT_IS),
+        (INT + "@five", f"size {NUMBER}'5\\n'", "@five", "did you mean size:=@five?"),
         (INT + "9" * 5000, f"size {NUMBER}'{'9' * 40}'", "9" * 5000, AS_IT_IS),
         (BOOL + "1", f"up {SWITCH}'1'", "1", AS_IT_IS),
         (BOOL + "TRUE", f"up {SWITCH}'TRUE'", "TRUE", AS_IT_IS),

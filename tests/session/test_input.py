@@ -66,15 +66,24 @@ def test_line_ends_and_byte_order_marks_are_removed() -> None:
     assert lines_of(LineInput("x", data=data, raw=True), human=True, raw=True)[0] == "\ufeffa\r\n"
 
 
-def test_inputs_are_parsed_separately() -> None:
-    first = LineInput("one", data=b'{"a":\n')
-    second = LineInput("two", data=b"x \\\n")
-    third = LineInput("three", data=b"\n\xff")
-    assert lines_of(first, second, third) == [
-        "one:1:1: the JSON object is not complete, but the input ends",
-        "two:1:1: the line is continued, but the input ends",
-        "",
-        "three:2:1: the line is not UTF-8",
+def test_line_continues_in_the_next_input() -> None:
+    data = (b'{"a":\n', b"1}\nb", b"c\n\xff", b"transaction(", b"x", b")\nd", b"y \\\n")
+    inputs = [LineInput(str(number), data=text) for number, text in enumerate(data, 1)]
+    assert lines_of(*inputs) == [
+        '{"a":\n1}',
+        "b",
+        "c",
+        "3:2:1: the line is not UTF-8",
+        "transaction(\nx\n)",
+        "d",
+        "7:1:1: the line is continued, but the input ends",
+    ]
+
+
+def test_mistake_in_continued_line_names_the_first_input() -> None:
+    inputs = [LineInput(name, data=name.encode()) for name in ("transaction(", "x", "y")]
+    assert lines_of(*inputs) == [
+        "transaction(:1:1: the transaction is not closed with ), but the input ends"
     ]
 
 
