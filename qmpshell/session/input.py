@@ -100,7 +100,8 @@ class LineInput:
 class ScriptLines:
     """The logical lines of several inputs, with their positions.
 
-    A logical line may continue in the next input; its position is then that in the first one. With `human` or `raw`, each line is a logical line; with `raw`, bytes that are not UTF-8 become
+    A logical line may continue in the next input; its position is then that in the first one. With
+    `human` or `raw`, each line is a logical line; with `raw`, bytes that are not UTF-8 become
     surrogates.
     """
 
