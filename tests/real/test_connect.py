@@ -69,7 +69,7 @@ def test_terminal_connect_switches_between_all_kinds(tmp_path: Path) -> None:
         start_qemu(SYSTEM, tmp_path / "vm.sock", "-name", "it", *monitors(list(found))) as qemu,
         Terminal("-q", "--wait", "60", qemu.address, columns=200) as terminal,
     ):
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         for address in (*found.values(), qemu.address, *reversed(found.values())):
             terminal.line(f"/connect '{address}'; query-name")
             terminal.wait_above(f"/connect '{address}'; query-name", '"it"', "VM state: prelaunch")

@@ -279,7 +279,7 @@ def test_connect_to_busy_monitor_fails_at_once(tmp_path: Path) -> None:
         hold(other.address) as first,
         Terminal("-q", current.address, columns=300) as terminal,
     ):
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         reason = f"pid {first.pid}), holds this monitor"
 
         def fail() -> None:

@@ -62,7 +62,7 @@ def test_connect_switches_between_two_servers(tmp_path: Path) -> None:
         start_qemu(SYSTEM, tmp_path / "b.sock", "-name", "second") as second,
         Terminal("-q", first.address, columns=160) as terminal,
     ):
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         for server, name in ((second, "second"), (first, "first"), (second, "second")):
             terminal.line(f"/connect {server.address}; query-name")
             terminal.wait_above(f'"{name}"', "VM state: prelaunch")
@@ -74,7 +74,7 @@ def test_connect_switches_between_two_servers(tmp_path: Path) -> None:
 
 def test_connect_to_bad_address_reports_reason(one_qemu: Server, tmp_path: Path) -> None:
     with Terminal("-q", one_qemu.address, columns=600) as terminal:
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         for address, reason in (
             (f"{tmp_path}/nobody.sock", "no such socket"),
             ("localhost:1", "connection refused"),
@@ -138,7 +138,7 @@ def test_connect_to_bad_server_keeps_connection(
     one_qemu: Server, scripted: Start, part: Callable[[Peer], object], reason: str
 ) -> None:
     with Terminal("-q", one_qemu.address, columns=600) as terminal:
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         terminal.line(f"/connect {scripted(part).address}")
         terminal.wait_for(reason.replace("PID", str(os.getpid())).replace("PYTHON", PYTHON))
         terminal.wait_prompt()
@@ -153,7 +153,7 @@ def test_connect_to_same_socket_reconnects(one_qemu: Server, tmp_path: Path) -> 
     link = tmp_path / "link.sock"
     link.symlink_to(one_qemu.address)
     with Terminal("-q", one_qemu.address, columns=600) as terminal:
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         for address in (one_qemu.address, str(link)):
             terminal.line(f"/connect {address}")
             terminal.wait_above(f"(QEMU) /connect {address}", "VM state: prelaunch")
@@ -176,7 +176,7 @@ def busy(tmp_path: Path) -> Iterator[str]:
 
 def test_connect_to_busy_server_can_be_cancelled(one_qemu: Server, busy: str) -> None:
     with Terminal("-q", one_qemu.address, columns=200) as terminal:
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         terminal.line(f"/connect {busy}")
         terminal.wait_toolbar_time(f"waiting for a connection to {busy}", 1)
         terminal.wait_toolbar("s; Ctrl-C stops waiting")

@@ -204,7 +204,7 @@ def test_end_of_other_side_is_end_of_stream() -> None:
 
 def test_own_terminal_is_rejected(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address, columns=160) as terminal:
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         terminal.line("/connect /dev/tty")
         terminal.wait_above("/dev/tty: this is the terminal that qmpshell runs in")
         terminal.line("query-name")

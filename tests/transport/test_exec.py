@@ -104,7 +104,7 @@ def test_terminal_shows_stderr_above_the_prompt(qemu: Server) -> None:
 @one_version
 def test_terminal_connect_shows_stderr_and_status(qemu: Server) -> None:
     with Terminal("-q", qemu.address, columns=200) as terminal:
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         terminal.line("/connect 'exec:echo no route >&2; exit 5'")
         terminal.wait_above("the command exited with status 5: no route")
         terminal.line("query-name")
