@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 
 from ..errors import LineError
-from ..qmp import COMMANDS, DEVICE_ADD, command_facts, encode
+from ..qmp import COMMANDS, DEVICE_ADD, command_facts, encode, option_command_name
 from ..record import Record
 from . import tokens as t
-from .suggest import folded_name
 from .tokens import Token
 from .values import Argument, Value, no_members
 
@@ -52,11 +51,8 @@ def option_command(word: str) -> tuple[str, str | None]:
     >>> option_command("-device"), option_command("query-status")
     (('device_add', 'driver'), ('query-status', None))
     """
-    typed = folded_name(word.lstrip("-"))
-    for name, facts in _OPTIONS.items():
-        if typed in (facts.option, folded_name(name)):
-            return name, facts.main_argument
-    return word, None
+    name = option_command_name(word) or option_command_name(f"-{word}")
+    return (name, command_facts(name).main_argument) if name else (word, None)
 
 
 def pieces(text: str, *, has_implied_key: bool = False) -> Iterator[tuple[int, int, int]]:

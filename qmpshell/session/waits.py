@@ -43,7 +43,7 @@ class Wait:
         return f"{escape(self.label)} did not end within {self._seconds}"
 
     def advise(self, advice: str) -> str:
-        """Return an advice for the user, with what must be done before."""
+        """Return advice for the user, with what must be done first."""
         return f"{advice} (Ctrl-C first)" if self.blocks_user else advice
 
     @property

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     Place = tuple[int, str | int]
 
 
-# For folded text. Both begin with a letter: `re` finds that much faster than \b.
+# For folded text. This and the next one begin with a letter, which `re` finds faster than \b.
 _MAYBE_SECRET = re.compile(
     r"pas+(?:wo?r?|or)d|passphrase|passcode|cookie|secret|input-data|p(?<=\bp)(?:wd|ass)\b"
 )

@@ -199,8 +199,8 @@ class App:
             # asyncio closes this descriptor before it removes its handlers, and Python reports a
             # signal that arrives meanwhile.
             signal.set_wakeup_fd(-1)
-            # The user has left. Python's own handler, which asyncio restores, would change the exit
-            # status, and interrupt what follows.
+            # Ignore Ctrl-C from now on. asyncio would restore Python's handler, which raises an exception
+            # anywhere in the rest of the exit, and changes the exit status.
             loop.remove_signal_handler(signal.SIGINT)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             printing.cancel()

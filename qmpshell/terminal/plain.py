@@ -173,13 +173,13 @@ class PlainShell(ScriptRunner):
         try:
             return super().run(effects)
         finally:
-            before[signal.SIGINT] = signal.SIG_IGN  # it would change the exit status
             for number, handler in before.items():
                 signal.signal(number, handler)
             self._drop_question()
             with contextlib.suppress(OutputClosedError, OutputError):
                 self._start_line()
                 self._drain()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it would change the exit status
 
     def _read(self) -> bytes:
         try:

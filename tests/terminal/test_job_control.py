@@ -206,6 +206,7 @@ def test_background_shell_stops_until_foreground(
     start_shell(bash, one_qemu.address)
     bash.type(keys)
     bash.wait(lambda: bash.current == front, front)
+    wait_reading(bash)
     bash.type(CTRL_Z)
     wait_stopped(bash)
     bash.line(
