@@ -240,8 +240,9 @@ class PlainShell(ScriptRunner):
             text = "... " if self._lines.open else prompt_text(self._settings)
         else:
             return
-        self._write_prompt(text)
+        # Before the text is written, because SIGCONT may come as soon as the user has seen it.
         self._is_prompted = True
+        self._write_prompt(text)
 
     # -- the loop ---------------------------------------------------------------------------------
 

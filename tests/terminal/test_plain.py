@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import signal
 import termios
@@ -23,7 +25,7 @@ def _plain(server: Server, *options: str, **variables: str) -> Terminal:
 
 
 def _piped(server: Server, command: str, *options: str) -> Terminal:
-    shell = ("sh", "-c", f'"$@" {command}', "sh", *COMMAND)
+    shell = ("sh", "-c", f'exec "$@" {command}', "sh", *COMMAND)
     return Terminal(*options, server.address, columns=160, command=shell)
 
 
@@ -67,6 +69,31 @@ def test_piped_output_is_that_of_a_script(one_qemu: Server, tmp_path: Path) -> N
         assert terminal.end() == 0
     script = run(one_qemu.address, input="query-name\nquery-nam\n")
     assert out.read_text() == script.out
+
+
+def test_continuation_while_prompt_is_written_repeats_it(one_qemu: Server, tmp_path: Path) -> None:
+    out, fifo = tmp_path / "out", tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    shown = bytearray()
+
+    def is_shown(text: bytes) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            shown.extend(os.read(reader, 1 << 20))
+        return text in shown
+
+    with open(reader, "r+b", buffering=0), _piped(one_qemu, f"> {out} 2> {fifo}", "-q") as terminal:
+        terminal.wait(lambda: is_shown(b"(QEMU) "), "prompt")
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(reader, bytes(1))  # fills it
+        terminal.line("query-name")
+        terminal.wait(lambda: out.read_text() == '{"return": {}}\n', "reply")
+        terminal.wait_until_it_waits()
+        terminal.signal(signal.SIGCONT)
+        terminal.wait(lambda: is_shown(b"(QEMU) (QEMU) "), "second prompt")
+        terminal.type(_CTRL_D)
+        assert terminal.end() == 0
 
 
 def test_input_without_a_user_runs_as_script(one_qemu: Server) -> None:
