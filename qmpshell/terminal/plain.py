@@ -14,7 +14,7 @@ import signal
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
@@ -62,7 +62,8 @@ T = TypeVar("T")
 _READ_SIZE = 1 << 16
 _STDIN, _STDOUT = 0, 1
 _YES = ("y", "yes")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGCONT)
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (*_ENDING_SIGNALS, signal.SIGCHLD, signal.SIGCONT)
 
 
 class _InterruptedError(QmpShellError):
@@ -142,7 +143,9 @@ class PlainShell(ScriptRunner):
         self._is_prompted = False
         # The text of a question, and what receives the answer, or None if there is none.
         self._question: tuple[str, Callable[[str | None], None]] | None = None
-        self._can_interrupt = self._is_interrupted = self._is_polling = False
+        self._is_interrupted = False
+        # The signals that interrupt the current call.
+        self._interrupting: Container[int] = ()
         self._input = LineInput("", read=self._read, descriptor=_STDIN, raw=settings.raw)
         super().__init__(
             session,
@@ -193,18 +196,25 @@ class PlainShell(ScriptRunner):
         return data
 
     def _wants_to_stay(self) -> bool:
-        """Ask whether Ctrl-D should end the server too. A second Ctrl-D means yes."""
+        """Ask whether Ctrl-D should end the server too. Another Ctrl-D means yes, Ctrl-C means no."""
         question = leave_question(self._child_server)
         if not question:
             return False
-        self._write_text(question_text(question))
-        self._is_prompted = True
-        try:
-            answer = self._interruptibly(partial(os.read, _STDIN, _READ_SIZE))
-        except (OSError, _InterruptedError):
-            return False
-        self._is_prompted = not answer
-        return bool(answer) and answer.strip().lower() not in (b"y", b"yes")
+        read = partial(os.read, _STDIN, _READ_SIZE)
+        while True:
+            self._start_line()
+            self._is_prompted = True
+            self._write_prompt(question_text(question))
+            try:
+                answer = self._interruptibly(read, (*_ENDING_SIGNALS, signal.SIGCONT))
+            except _InterruptedError:
+                if not self._is_interrupted and self._status is None:
+                    continue  # SIGCONT
+                return self._status is None
+            except OSError:
+                return False
+            self._is_prompted = not answer
+            return bool(answer) and answer.decode("latin-1").strip().lower() not in _YES
 
     # -- output -----------------------------------------------------------------------------------
 
@@ -280,11 +290,7 @@ class PlainShell(ScriptRunner):
             must_return = self._is_interrupted or self._status is not None
             return [] if must_return else self._poll.poll(timeout)
 
-        self._is_polling = True
-        try:
-            return self._interruptibly(poll)
-        finally:
-            self._is_polling = False
+        return self._interruptibly(poll, _SIGNALS)
 
     def _open_connection(self, step: Connect) -> tuple[Stream, str]:
         child = self._child_server
@@ -326,25 +332,23 @@ class PlainShell(ScriptRunner):
             self._reached.stream.close()
             self._reached = None
 
-    def _interruptibly(self, call: Callable[[], T]) -> T:
-        """Call a function that a signal ends with _InterruptedError."""
-        self._can_interrupt = True
+    def _interruptibly(self, call: Callable[[], T], signals: Container[int] = _ENDING_SIGNALS) -> T:
+        """Call a function that the signals end with _InterruptedError."""
+        self._interrupting = signals
         try:
             return call()
         finally:
-            self._can_interrupt = False
+            self._interrupting = ()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGCONT:
             self._is_prompted = False  # the user's shell has written behind the prompt
-            if not self._is_polling:
-                return
         elif number == signal.SIGINT:
             self._is_interrupted = True
         elif number != signal.SIGCHLD and self._status is None:
             self._status = 128 + number
-        if self._can_interrupt:
-            self._can_interrupt = False
+        if number in self._interrupting:
+            self._interrupting = ()
             raise _InterruptedError
 
     def _interrupt(self) -> None:

@@ -273,6 +273,7 @@ def test_plain_shell_keeps_connection_after_failed_connect(
         for address, problem in (
             (f"{tmp_path}/none", "no such socket"),
             (second.address, "is stopped; kill -CONT"),
+            ("exec:false", "the command exited with status 1"),
         ):
             terminal.line(f"/connect {address}; query-name")
             terminal.wait_for(problem)
@@ -290,5 +291,24 @@ def test_run_at_dumb_terminal_ends_qemu(tmp_path: Path) -> None:
         terminal.line("query-status")
         terminal.wait_for('"prelaunch"')
         terminal.wait_prompt()
+        terminal.type(_CTRL_D)
+        assert terminal.end() == 0
+
+
+def test_ctrl_c_at_question_keeps_plain_shell(tmp_path: Path) -> None:
+    variables = {"TERM": "dumb", **own_directories(tmp_path)}
+    options = ("run", "--", "-machine", "none", "-nodefaults", "-display", "none")
+    with Terminal(*options, columns=160, variables=variables) as terminal:
+        terminal.wait_ready()
+        terminal.type(_CTRL_D)
+        terminal.wait(lambda: terminal.current.endswith("Continue? [y/N]"), "question")
+        terminal.signal(signal.SIGCONT)
+        terminal.wait(lambda: terminal.text.count("Continue? [y/N]") == 2, "question again")
+        terminal.type(_CTRL_C)
+        terminal.wait_above("Continue? [y/N] ^C", "Ctrl-D leaves the shell and ends QEMU")
+        terminal.line("query-name")
+        terminal.wait_above("(QEMU) query-name", '{"return": {}}')
+        terminal.type(_CTRL_D)
+        terminal.wait(lambda: terminal.current.endswith("Continue? [y/N]"), "question")
         terminal.type(_CTRL_D)
         assert terminal.end() == 0
