@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import sys
@@ -42,7 +43,14 @@ from ..session import (
     ShowResult,
     TryConnect,
 )
-from ..storage import BackgroundCall, Output, RedirectTarget, Settings, write_to_stderr
+from ..storage import (
+    LONGEST_WAIT,
+    BackgroundCall,
+    Output,
+    RedirectTarget,
+    Settings,
+    write_to_stderr,
+)
 from ..transport import Stream
 from .formatter import (
     EffectFormatter,
@@ -200,21 +208,30 @@ class PlainShell(ScriptRunner):
         question = leave_question(self._child_server)
         if not question:
             return False
-        read = partial(os.read, _STDIN, _READ_SIZE)
         while True:
             self._start_line()
             self._is_prompted = True
             self._write_prompt(question_text(question))
             try:
-                answer = self._interruptibly(read, (*_ENDING_SIGNALS, signal.SIGCONT))
+                answer = self._interruptibly(self._read_answer, (*_ENDING_SIGNALS, signal.SIGCONT))
             except _InterruptedError:
-                if not self._is_interrupted and self._status is None:
-                    continue  # SIGCONT
-                return self._status is None
+                if self._must_return:
+                    return self._status is None
             except OSError:
                 return False
-            self._is_prompted = not answer
-            return bool(answer) and answer.decode("latin-1").strip().lower() not in _YES
+            else:
+                self._is_prompted = not answer
+                return bool(answer) and answer.decode("latin-1").strip().lower() not in _YES
+
+    def _read_answer(self) -> bytes:
+        """Read a line. Raises _InterruptedError after a signal, and also OSError."""
+        keyboard = select.poll()
+        keyboard.register(_STDIN, select.POLLIN)
+        while self._is_prompted and not self._must_return:
+            # A signal that arrives just before the wait does not interrupt it.
+            if keyboard.poll(LONGEST_WAIT):
+                return os.read(_STDIN, _READ_SIZE)
+        raise _InterruptedError
 
     # -- output -----------------------------------------------------------------------------------
 
@@ -287,8 +304,7 @@ class PlainShell(ScriptRunner):
 
     def _poll_descriptors(self, timeout: int) -> list[tuple[int, int]]:
         def poll() -> list[tuple[int, int]]:
-            must_return = self._is_interrupted or self._status is not None
-            return [] if must_return else self._poll.poll(timeout)
+            return [] if self._must_return else self._poll.poll(timeout)
 
         return self._interruptibly(poll, _SIGNALS)
 
@@ -331,6 +347,10 @@ class PlainShell(ScriptRunner):
         if self._reached is not None:  # the line has been dropped
             self._reached.stream.close()
             self._reached = None
+
+    @property
+    def _must_return(self) -> bool:
+        return self._is_interrupted or self._status is not None
 
     def _interruptibly(self, call: Callable[[], T], signals: Container[int] = _ENDING_SIGNALS) -> T:
         """Call a function that the signals end with _InterruptedError."""
