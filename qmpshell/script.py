@@ -597,9 +597,12 @@ class ScriptView:
             from .storage import redact_text  # only after a failure
 
             text = redact_text(f"{reply.error_class}: {reply.desc}", request.message)
-            from .render import with_position  # few commands fail
+            from .render import with_position
 
-            self._err(with_position(request.source, request.start, escape(text)))
+            text = escape(text)
+            if request.source.name:  # not a typed line
+                text = with_position(request.source, request.start, text)
+            self._err(text)
         else:
             self._value(reply.value["return"], redirect)
 

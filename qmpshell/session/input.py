@@ -64,7 +64,7 @@ class LineInput:
             return
         except OSError as error:
             self.problem = error.strerror or str(error)
-            self._rest.clear()
+            self.drop_partial()
             data = b""
         self._add(data)
         self._ended = not data
@@ -77,6 +77,12 @@ class LineInput:
             self._lines.extend(lines)
         if rest:
             self._rest.append(rest)
+
+    def drop_partial(self) -> bool:
+        """Drop a line that is not complete. Return False if there is none."""
+        had_rest = bool(self._rest)
+        self._rest.clear()
+        return had_rest
 
     def pop(self) -> bytes | None:
         """Return the next line without its end, or None if none is complete."""
@@ -143,6 +149,11 @@ class ScriptLines:
         was_open = self.open
         self._assembler.pop()
         return was_open
+
+    def end_transcript(self) -> None:
+        """Treat the next line as typed, not as part of a pasted transcript."""
+        if not self.open:
+            self._assembler = self._make_assembler()
 
     def fill(self) -> None:
         """Read once from `descriptor`."""

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from .steps import Steps
 
 
+# It sends nothing, so that it works before the greeting too.
+_STATUS = "/status"
 # Shell commands that do not wait for earlier lines.
-_AT_ONCE = ("/oob", "/status", "/help", "/apropos")
+_AT_ONCE = ("/oob", _STATUS, "/help", "/apropos")
 # Seconds after which a wait is shown, and after which a cause is suggested.
 _SHOWN_AFTER = 1.0
 _LONG_WAIT = 5.0
@@ -44,7 +46,8 @@ class Interaction:
     def run(self, line: PreparedLine) -> bool:
         """Run a line that does not wait for others. Return False if it must be queued."""
         command, connection = _only_command(line), self._state.connection
-        if command in _AT_ONCE and connection.is_working and not self._scheduler.is_in_dialog:
+        is_possible = connection.is_working or command == _STATUS
+        if command in _AT_ONCE and is_possible and not self._scheduler.is_in_dialog:
             task = self._lines.make_task(line)
             self._scheduler.start_in_background(task, self._runner.run_in_background(task))
             return True

@@ -190,8 +190,11 @@ class RedirectTarget:
             self._on_child_end(status)
 
     def _on_child_end(self, status: int) -> None:
-        child, self._child, self._child_status = self._child, None, status
+        child, self._child = self._child, None
         if child is not None:
+            # Ctrl-C is a usual way to end a command at the terminal.
+            is_expected = child.owns_terminal and status == signal.SIGINT
+            self._child_status = 0 if is_expected else status
             child.close()
 
     @property

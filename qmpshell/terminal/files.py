@@ -24,7 +24,7 @@ from ..session import (
 )
 from ..storage import FileReader, read_or_open
 from ..transport import run_in_thread, wait_for_any
-from .formatter import overwrite_question, refusal_text
+from .formatter import is_pager, overwrite_question, refusal_text
 from .output import OutputView
 from .prompt import PromptController
 from .styles import Devices
@@ -243,16 +243,3 @@ async def _finish(file: RedirectTarget) -> str:
         return file.problem
     finally:
         file.stop()
-
-
-_PAGERS = ("less", "more", "most")
-# Text of a system shell command that is more than one program and its arguments.
-_OPERATORS = frozenset("|&;<>()`$\n")
-
-
-def is_pager(redirect: Redirect | None) -> bool:
-    """Return True if a redirect is a pager and nothing else."""
-    if redirect is None or redirect.operator != "|" or _OPERATORS.intersection(redirect.text):
-        return False
-    program = redirect.text.split(maxsplit=1)[:1]
-    return bool(program) and os.path.basename(program[0]) in _PAGERS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ from .styles import Fragments, Theme
 from .throttle import OTHERS, EventCount
 
 if TYPE_CHECKING:
+    from ..language import Redirect
     from ..qemu import ChildServer
     from ..render.views.numbers import Meaning, NumberMeanings
     from ..render.views.table import Table
@@ -47,6 +49,9 @@ if TYPE_CHECKING:
 _NARROWEST = 20  # columns
 # Shorter times, in seconds, are not shown for text.
 _NOTABLE = 1.0
+_PAGERS = ("less", "more", "most")
+# Text of a system shell command that is more than one program and its arguments.
+_OPERATORS = frozenset("|&;<>()`$\n")
 
 
 def prompt_text(settings: Settings) -> str:
@@ -71,6 +76,14 @@ def overwrite_question(path: str) -> str:
 def refusal_text(path: str) -> str:
     """Return why a redirect was not opened after that question."""
     return f"{path} was not overwritten; nothing was sent"
+
+
+def is_pager(redirect: Redirect | None) -> bool:
+    """Return True if a redirect is a pager and nothing else."""
+    if redirect is None or redirect.operator != "|" or _OPERATORS.intersection(redirect.text):
+        return False
+    program = redirect.text.split(maxsplit=1)[:1]
+    return bool(program) and os.path.basename(program[0]) in _PAGERS
 
 
 def meanings_of(request: Request, *, default: Meaning | None = None) -> NumberMeanings:

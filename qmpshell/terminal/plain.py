@@ -21,7 +21,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import FAILED, PIPE, OutputClosedError, OutputError, QmpShellError
-from ..language import Redirect
+from ..language import Redirect, SourceLine
+from ..record import Record
 from ..render import escape
 from ..script import ScriptRunner, ScriptView
 from ..session import (
@@ -37,6 +38,7 @@ from ..session import (
     ScriptLines,
     Session,
     ShowDocument,
+    ShowEvent,
     ShowMessage,
     ShowPicture,
     ShowReply,
@@ -54,6 +56,7 @@ from ..storage import (
 from ..transport import Stream
 from .formatter import (
     EffectFormatter,
+    is_pager,
     overwrite_question,
     prompt_text,
     question_text,
@@ -61,17 +64,25 @@ from .formatter import (
 )
 from .output import encode_for_terminal
 from .servers import GreetedStream, end_message, leave_hint, leave_question, reach_server
+from .throttle import EventCount, EventThrottle
 
 if TYPE_CHECKING:
     from ..qemu import ChildServer
+    from ..qmp import Event
 
 T = TypeVar("T")
 
 _READ_SIZE = 1 << 16
 _STDIN, _STDOUT = 0, 1
+# What a terminal passes of a line, with its end. It discards the rest.
+_LONGEST_LINE = 4096  # bytes
+# Seconds between a prompt and the end of a line that was not pasted together with earlier ones.
+_TYPING_TIME = 0.2
+# Seconds without a prompt after which it is shown during a wait, too.
+_LONG_WAIT = 1.0
 _YES = ("y", "yes")
-_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SIGNALS = (*_ENDING_SIGNALS, signal.SIGCHLD, signal.SIGCONT)
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_SIGNALS = (*_ENDING_SIGNALS, signal.SIGCHLD, signal.SIGTSTP, signal.SIGCONT)
 
 
 class _InterruptedError(QmpShellError):
@@ -81,10 +92,18 @@ class _InterruptedError(QmpShellError):
         super().__init__("interrupted")
 
 
+class _Question(Record):
+    """A question at the prompt. `receive` is called with the answer, or None if there is none."""
+
+    text: str
+    receive: Callable[[str | None], None]
+    is_secret: bool
+
+
 class PlainView(ScriptView):
     """Shows effects like the full shell, as plain text; redirected replies are like a script's.
 
-    `write` receives the text.
+    `write` receives the text. `clock` is monotonic, in seconds.
     """
 
     def __init__(
@@ -94,24 +113,50 @@ class PlainView(ScriptView):
         *,
         out: Callable[[bytes, Redirect | None], None],
         write: Callable[[str], None],
+        clock: Callable[[], float],
     ) -> None:
-        super().__init__(settings, name="", out=out, err=write)
+        super().__init__(settings, name="", out=out, err=lambda text: write(f"{text}\n"))
         self._formatter = formatter
+        self._write = write
+        self._clock = clock
+        self._throttle = EventThrottle()
 
     def show(self, effect: Effect) -> None:
         """Show one effect, if it is of a kind that is shown."""
         formatter = self._formatter
-        if isinstance(effect, ShowPicture) or (
-            isinstance(effect, ShowDocument | ShowReply | ShowResult)
-            and effect.redirect is not None
-        ):
-            super().show(effect)
-        elif isinstance(effect, ShowReply) and effect.again:
-            self._err("".join(formatter.whole(effect, {})))
+        if isinstance(effect, ShowEvent) and not effect.again:
+            if formatter.wants(effect.event):
+                self._write_events(self._throttle.allow(effect.event, self._clock()))
+        elif isinstance(effect, ShowPicture) or _has_redirect(effect):
+            if isinstance(effect, ShowReply) and is_pager(effect.redirect):
+                for text in formatter.whole(effect, {}):
+                    self._out(text.encode("utf-8", "backslashreplace"), effect.redirect)
+            else:
+                super().show(effect)
         else:
-            text = "".join(text for _, text in formatter.fragments(effect))
+            if isinstance(effect, ShowReply) and effect.again:
+                text = "".join(formatter.whole(effect, {}))
+            else:
+                text = "".join(text for _, text in formatter.fragments(effect))
             if text:
-                self._err(text)
+                self._write_events(self._throttle.flush())
+                self._write(text)
+
+    def write_counts(self) -> None:
+        """Write the counts of frequent events if they are due."""
+        if self._throttle.due is not None and self._clock() >= self._throttle.due:
+            self._write_events(self._throttle.flush())
+
+    def _write_events(self, events: Iterable[Event | EventCount]) -> None:
+        for event in events:
+            self._write("".join(text for _, text in self._formatter.event(event)))
+
+
+def _has_redirect(effect: Effect) -> bool:
+    """Return True if an effect goes to a redirect, as failures do not."""
+    if isinstance(effect, ShowReply) and effect.is_failure:
+        return False
+    return isinstance(effect, ShowDocument | ShowReply | ShowResult) and effect.redirect is not None
 
 
 class PlainShell(ScriptRunner):
@@ -137,7 +182,7 @@ class PlainShell(ScriptRunner):
             settings,
             address=address,
             width=lambda: shutil.get_terminal_size().columns,
-            encoding=sys.stdout.encoding,
+            encoding=getattr(sys.stdout, "encoding", None),
             child_server=child_server,
             has_keys=False,
         )
@@ -146,11 +191,22 @@ class PlainShell(ScriptRunner):
         # The server that TryConnect has reached and that is not used yet.
         self._reached: GreetedStream | None = None
         self._is_terminal = os.isatty(_STDOUT)
-        self._encoding = (sys.stdout if self._is_terminal else sys.stderr).encoding or "utf-8"
-        # Whether the cursor is behind a prompt or a question.
+        terminal = sys.stdout if self._is_terminal else sys.stderr
+        self._encoding = getattr(terminal, "encoding", None) or "utf-8"
+        # Whether the cursor is behind a prompt or a question, and since when.
         self._is_prompted = False
-        # The text of a question, and what receives the answer, or None if there is none.
-        self._question: tuple[str, Callable[[str | None], None]] | None = None
+        self._prompted_at = 0.0
+        # Since when no line can start, and whether what blocks the queue was shown.
+        self._busy_since: float | None = None
+        self._is_blocker_shown = False
+        self._question: _Question | None = None
+        # Whether what is typed from now on answers the question.
+        self._is_asked = False
+        # Why the last typed text is not a line: Ctrl-D, or an error message.
+        self._is_end_typed = False
+        self._refusal = ""
+        # Text for the terminal while a command owns it.
+        self._held: list[bytes] = []
         self._is_interrupted = False
         # The signals that interrupt the current call.
         self._interrupting: Container[int] = ()
@@ -169,8 +225,13 @@ class PlainShell(ScriptRunner):
 
     def _make_view(self, write: Callable[[bytes, Redirect | None], None]) -> ScriptView:
         if self._is_terminal:
-            formatter = self._formatter
-            return PlainView(self._settings, formatter, out=write, write=self._write_text)
+            return PlainView(
+                self._settings,
+                self._formatter,
+                out=write,
+                write=self._write_text,
+                clock=time.monotonic,
+            )
         return ScriptView(
             self._settings,
             name="qmpshell",
@@ -182,7 +243,7 @@ class PlainShell(ScriptRunner):
         """Perform the effects, then run until the user leaves. Return the exit status."""
         before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:
-            return super().run(effects)
+            super().run(effects)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -191,23 +252,35 @@ class PlainShell(ScriptRunner):
                 self._start_line()
                 self._drain()
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # it would change the exit status
+        assert self._status is not None
+        return self._status
 
     def _read(self) -> bytes:
+        """Read a line. Return b"" at the end. Raises BlockingIOError if the text is not a line."""
         try:
             data = os.read(_STDIN, _READ_SIZE)
         except OSError:  # the terminal is gone
             return b""
-        if data:
-            self._is_prompted = False  # the terminal has echoed the end of the line
-        elif self._wants_to_stay():
-            return b"\n"
+        if not data:
+            self._is_end_typed = True
+            raise BlockingIOError
+        is_prompted, self._is_prompted = self._is_prompted, False  # the terminal has echoed it
+        if is_prompted and self._clock() - self._prompted_at > _TYPING_TIME:
+            self._lines.end_transcript()
+        if len(data) >= _LONGEST_LINE and data.endswith(b"\n"):
+            self._refusal = (
+                f"the terminal passes only {_LONGEST_LINE - 1:,} bytes of a line, and may have"
+                " discarded its end; nothing was sent. Use KEY=@FILE or /source FILE"
+            )
+            raise BlockingIOError
         return data
 
     def _wants_to_stay(self) -> bool:
-        """Ask whether Ctrl-D should end the server too. Another Ctrl-D means yes, Ctrl-C means no."""
+        """Ask whether Ctrl-D should end the server too. Another Ctrl-D or Ctrl-C means no."""
         question = leave_question(self._child_server)
         if not question:
             return False
+        _discard_typed_text()
         while True:
             self._start_line()
             self._is_prompted = True
@@ -221,7 +294,8 @@ class PlainShell(ScriptRunner):
                 return False
             else:
                 self._is_prompted = not answer
-                return bool(answer) and answer.decode("latin-1").strip().lower() not in _YES
+                self._start_line()
+                return answer.decode("latin-1").strip().lower() not in _YES
 
     def _read_answer(self) -> bytes:
         """Read a line. Raises _InterruptedError after a signal, and also OSError."""
@@ -253,36 +327,106 @@ class PlainShell(ScriptRunner):
     def _write_prompt(self, text: str) -> None:
         """Write to the terminal."""
         data = encode_for_terminal(text, self._encoding).encode(self._encoding, "backslashreplace")
+        if self._is_terminal_lent:
+            self._held.append(data)
+        else:
+            self._write_terminal(data)
+
+    def _write_terminal(self, data: bytes) -> None:
         if self._is_terminal:
             self._output.write(data)
-            return
-        write_to_stderr(data)
+        else:
+            write_to_stderr(data)
+
+    @property
+    def _is_terminal_lent(self) -> bool:
+        """Whether a command owns the terminal."""
+        return self._redirect is not None and self._redirect.owns_terminal
+
+    def _write_held(self) -> None:
+        if self._held and not self._is_terminal_lent:
+            held, self._held = self._held, []
+            for data in held:
+                self._write_terminal(data)
 
     def _show_prompt(self) -> None:
-        if self._is_prompted or self._output.pending:
+        if self._is_prompted or self._output.pending or self._is_terminal_lent:
             return
         if self._question is not None:
-            text, _ = self._question
-        elif self._session.idle and self._next_line is None and not self._lines.ended:
-            text = "... " if self._lines.open else prompt_text(self._settings)
-        else:
+            text = self._question.text
+        elif _is_input_waiting() or not self._is_ready_for_lines():
             return
+        else:
+            text = "... " if self._lines.open else prompt_text(self._settings)
         # Before the text is written, because SIGCONT may come as soon as the user has seen it.
         self._is_prompted = True
+        self._prompted_at = self._clock()
         self._write_prompt(text)
+
+    def _is_ready_for_lines(self) -> bool:
+        """Return True if the prompt can be shown. During a long wait, show what blocks the queue."""
+        session, now = self._session, self._now()
+        if session.idle:
+            self._busy_since, self._is_blocker_shown = None, False
+            return True
+        if self._busy_since is None:
+            self._busy_since = now
+        if not self._is_blocker_shown and now - self._busy_since >= _LONG_WAIT:
+            self._is_blocker_shown = True
+            blocker = session.describe_blocker(now) if isinstance(session, Session) else ""
+            if blocker:
+                self._view.show(ShowMessage(blocker))
+        return self._is_blocker_shown
 
     # -- the loop ---------------------------------------------------------------------------------
 
     def _feed(self) -> None:
+        """Submit the typed lines, or answer the question."""
+        if self._question is None or self._is_asked:
+            self._handle_typed_keys()
         if self._question is None:
-            super()._feed()
-            return
-        line = self._input.pop()
-        if line is not None or self._lines.ended or not self._input.reads_on:
-            _, receive = self._question
-            self._drop_question()
-            receive(None if line is None else line.decode("utf-8", "surrogateescape"))
-            self._feed()
+            self._submit_lines()
+        elif self._is_asked:
+            line = self._input.pop()
+            if line is not None:
+                self._end_question(line.decode("utf-8", "surrogateescape"))
+        if self._question is not None and not self._is_asked:
+            self._read_typed_ahead()
+        if self._lines.ended:
+            self._perform(self._session.leave_now())
+
+    def _submit_lines(self) -> None:
+        while self._status is None:
+            line = self._lines.pop()
+            if line is None:
+                break
+            prepared = self._session.prepare(line) if isinstance(line, SourceLine) else line
+            self._perform(self._session.submit(prepared, self._now()))
+
+    def _read_typed_ahead(self) -> None:
+        """Submit the lines that were typed before a question. They do not answer it."""
+        self._submit_lines()
+        while _is_input_waiting() and not self._lines.ended:
+            self._lines.fill()
+            self._submit_lines()
+        self._is_end_typed, self._refusal = False, ""
+        self._input.drop_partial()
+        _discard_typed_text()
+        self._is_asked = True
+
+    def _handle_typed_keys(self) -> None:
+        """Handle Ctrl-D, and a line that is too long."""
+        if self._refusal:
+            refusal, self._refusal = self._refusal, ""
+            self._input.drop_partial()
+            self._lines.discard_open()
+            self._view.show(ShowMessage(refusal, is_error=True))
+            self._end_question(None)
+        if self._is_end_typed:
+            self._is_end_typed = False
+            self._is_prompted |= self._input.drop_partial()  # the cursor is behind its echo
+            if not self._end_question(None) and not self._wants_to_stay():
+                self._perform(self._session.leave_now())
 
     def _wait(self) -> None:
         self._show_prompt()
@@ -292,7 +436,10 @@ class PlainShell(ScriptRunner):
             self._is_interrupted = False
             self._interrupt()
         elif self._session.lost:
-            self._cancel_question()
+            self._end_question(None)
+        self._write_held()
+        if isinstance(self._view, PlainView):
+            self._view.write_counts()
         child = self._child_server
         if child is not None and not self._has_child_ended and child.process.poll() is not None:
             message = end_message(child, self._session, self._formatter.address)
@@ -361,9 +508,15 @@ class PlainShell(ScriptRunner):
             self._interrupting = ()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGTSTP:
+            self._suspend()
+            number = signal.SIGCONT
         if number == signal.SIGCONT:
             self._is_prompted = False  # the user's shell has written behind the prompt
         elif number == signal.SIGINT:
+            if self._is_terminal_lent and self._closing is not None:
+                self._held.insert(0, b"\n")  # behind the terminal's ^C
+                return  # Ctrl-C has ended the command, and nothing else is awaited
             self._is_interrupted = True
         elif number != signal.SIGCHLD and self._status is None:
             self._status = 128 + number
@@ -371,11 +524,25 @@ class PlainShell(ScriptRunner):
             self._interrupting = ()
             raise _InterruptedError
 
+    def _suspend(self) -> None:
+        """Stop this process, with the terminal's echo on meanwhile."""
+        interrupting, self._interrupting = self._interrupting, ()
+        is_secret = self._question is not None and self._question.is_secret
+        if is_secret:
+            _set_echo(on=True)
+        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)  # returns when the user's shell continues this process
+        signal.signal(signal.SIGTSTP, handler)
+        if is_secret:
+            _set_echo(on=False)
+        self._interrupting = interrupting
+
     def _interrupt(self) -> None:
         """Handle Ctrl-C. The terminal has discarded the typed text, and has shown ^C."""
         self._is_prompted = True
         self._start_line()
-        if self._cancel_question() or self._lines.discard_open():
+        self._input.drop_partial()
+        if self._end_question(None) or self._lines.discard_open():
             return
         session = self._session
         effects = session.abandon(self._clock()) if isinstance(session, Session) else []
@@ -394,8 +561,8 @@ class PlainShell(ScriptRunner):
             elif isinstance(effect, TryConnect):
                 self._try_connect(effect)
             elif isinstance(effect, ReadSecret):
-                _set_echo(on=False)
-                self._ask(f"{escape(effect.key)}: ", partial(self._answer, effect))
+                receive = partial(self._answer, effect)
+                self._ask(_Question(f"{escape(effect.key)}: ", receive, is_secret=True))
             else:
                 super()._perform([effect])
 
@@ -425,33 +592,41 @@ class PlainShell(ScriptRunner):
         self._start_file_call(BackgroundCall(check), on_checked)
 
     def _confirm(self, question: str, receive: Callable[[bool], None]) -> None:
-        self._ask(
-            question_text(question),
-            lambda text: receive(text is not None and text.strip().lower() in _YES),
-        )
+        def on_answer(text: str | None) -> None:
+            receive(text is not None and text.strip().lower() in _YES)
 
-    def _ask(self, text: str, receive: Callable[[str | None], None]) -> None:
-        """Ask a question. What was typed before it does not answer it."""
-        self._question = (text, receive)
-        self._next_line = None
-        with contextlib.suppress(termios.error, OSError):
-            termios.tcflush(_STDIN, termios.TCIFLUSH)
-        while self._input.pop() is not None:
-            pass
+        self._ask(_Question(question_text(question), on_answer, is_secret=False))
 
-    def _cancel_question(self) -> bool:
-        """Answer an open question with None. Return True if there was one."""
+    def _ask(self, question: _Question) -> None:
+        self._question, self._is_asked = question, False
+        if question.is_secret:
+            _set_echo(on=False)
+
+    def _end_question(self, answer: str | None) -> bool:
+        """Pass the answer, or None without one, to who has asked. Return False if nobody has."""
         if self._question is None:
             return False
-        _, receive = self._question
+        receive = self._question.receive
         self._drop_question()
-        receive(None)
+        receive(answer)
         return True
 
     def _drop_question(self) -> None:
-        if self._question is not None:
-            self._question = None
+        question, self._question = self._question, None
+        if question is not None and question.is_secret:
             _set_echo(on=True)
+
+
+def _is_input_waiting() -> bool:
+    """Return True if typed text, or the end of the terminal, can be read."""
+    keyboard = select.poll()
+    keyboard.register(_STDIN, select.POLLIN)
+    return bool(keyboard.poll(0))
+
+
+def _discard_typed_text() -> None:
+    with contextlib.suppress(termios.error, OSError):
+        termios.tcflush(_STDIN, termios.TCIFLUSH)
 
 
 def _set_echo(*, on: bool) -> None:

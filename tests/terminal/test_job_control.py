@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import termios
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -140,6 +141,17 @@ def test_plain_prompt_returns_after_fg(bash: Terminal, one_qemu: Server) -> None
     bash.wait_for("Continue? [y/N]")
     bash.line("no")
     bash.wait_above("not sent")
+    bash.line("object-add qom-type=secret id=s data=@?")
+    bash.wait(lambda: bash.current == "data:", "question")
+    bash.type(CTRL_Z)
+    wait_stopped(bash)
+    resume(bash)
+    bash.wait(lambda: bash.current == "data:", "question")
+    bash.wait(lambda: not bash.modes[3] & termios.ECHO, "echo off")
+    bash.line("hidden")
+    bash.wait_for('{"return": {}}')
+    bash.wait_prompt()
+    assert "hidden" not in bash.text
     bash.type("\x04")
     bash.wait_prompt(PROMPT)
 

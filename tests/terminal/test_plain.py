@@ -7,7 +7,9 @@ import json
 import os
 import re
 import signal
+import socket
 import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -124,7 +126,9 @@ def test_typeahead_does_not_answer_a_question(one_qemu: Server) -> None:
         one_qemu.process.send_signal(signal.SIGCONT)
         terminal.wait(lambda: terminal.current.endswith("Continue? [y/N]"), "the question")
         terminal.line("n")
-        terminal.wait_above("not sent")
+        terminal.wait_for("not sent")
+        terminal.wait_for("CommandNotFound: The command y ")
+        terminal.wait_prompt()
 
 
 def test_event_at_the_prompt_precedes_another_prompt(tmp_path: Path) -> None:
@@ -311,4 +315,156 @@ def test_ctrl_c_at_question_keeps_plain_shell(tmp_path: Path) -> None:
         terminal.type(_CTRL_D)
         terminal.wait(lambda: terminal.current.endswith("Continue? [y/N]"), "question")
         terminal.type(_CTRL_D)
+        terminal.wait_prompt()
+        terminal.type(f"{_CTRL_D}y\r")  # typed too early
+        terminal.wait(lambda: terminal.current.endswith("Continue? [y/N]"), "question")
+        terminal.line("y")
         assert terminal.end() == 0
+
+
+def test_typed_line_after_transcript_runs(one_qemu: Server) -> None:
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        terminal.type_at_once('(QEMU) query-name\r{"return": {}}\r')
+        terminal.wait_for("this is a transcript")
+        terminal.wait_prompt()
+
+        typed_at = time.monotonic()
+
+        def has_run() -> bool:
+            nonlocal typed_at
+            if time.monotonic() - typed_at > 0.5:  # a line that follows at once counts as pasted
+                typed_at = time.monotonic()
+                terminal.line("query-kvm")
+            return '"enabled"' in terminal.text
+
+        terminal.wait(has_run, "reply")
+
+
+def test_ctrl_d_at_question_cancels_only_it(one_qemu: Server) -> None:
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        terminal.line("object-add qom-type=secret id=s data=@?")
+        terminal.wait(lambda: terminal.current == "data:", "question")
+        terminal.wait_until_it_waits()
+        terminal.type(_CTRL_D)
+        terminal.wait_above("data:", "not sent")
+        assert terminal.modes == terminal.modes_before
+        terminal.line("object-del id=s")
+        terminal.wait_above("object 's' not found")
+
+
+@pytest.mark.parametrize("options", [(), ("--raw",)], ids=["qmp", "raw"])
+def test_line_that_terminal_cuts_is_refused(one_qemu: Server, options: tuple[str, ...]) -> None:
+    prompt = ">" if options else "(QEMU)"
+    with _plain(one_qemu, "-q", *options) as terminal:
+        terminal.wait_prompt(prompt)
+        terminal.line('{"execute": "query-name", "id": "' + "z" * 5_000 + '"}')
+        terminal.wait_for("nothing was sent. Use KEY=@FILE or /source FILE")
+        terminal.wait_prompt(prompt)
+        assert '"return"' not in terminal.text
+
+
+@pytest.mark.parametrize("keys", [_CTRL_D, "exit\r", "/quit\r"])
+def test_silent_server_can_be_left(tmp_path: Path, keys: str) -> None:
+    path = tmp_path / "silent.sock"
+    with (
+        socket.create_server(str(path), family=socket.AF_UNIX),
+        Terminal(str(path), columns=160, variables={"TERM": "dumb"}) as terminal,
+    ):
+        terminal.wait_prompt()
+        terminal.line("/status")
+        terminal.wait_for(f"{path}: connected\n")
+        terminal.type(keys)
+        assert terminal.end() == 0
+
+
+def test_lines_overtake_a_wait_in_plain_shell(one_qemu: Server) -> None:
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        terminal.line("/wait STOP")
+        terminal.line("query-kvm")
+        terminal.wait_above("waiting for STOP, 1 s; Ctrl-C stops waiting; 1 more is queued")
+        terminal.line("/status")
+        terminal.wait_for("capabilities: oob")
+        terminal.line("/oob query-yank")
+        terminal.wait_for('"return": ')
+        assert "enabled" not in terminal.text
+        terminal.wait_prompt()
+        terminal.type(_CTRL_D)
+        terminal.wait_for("1 command was not sent")
+        assert terminal.end() == 0
+
+
+def test_failed_command_does_not_change_exit_status(one_qemu: Server) -> None:
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-foo | cat")
+        terminal.wait_above("CommandNotFound: The command query-foo has not been found")
+        assert ":1:1:" not in terminal.text
+        terminal.type(_CTRL_D)
+        assert terminal.end() == 0
+
+
+def test_lines_pasted_behind_a_question_run_later(one_qemu: Server) -> None:
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        terminal.type_at_once("query-name\rquit\rquery-kvm\r")
+        terminal.wait(lambda: terminal.current.endswith("Continue? [y/N]"), "question")
+        terminal.wait_until_it_waits()
+        assert "enabled" not in terminal.text
+        terminal.line("n")
+        terminal.wait_above("not sent", '"enabled"')
+
+
+def test_command_owns_plain_terminal_until_its_end(tmp_path: Path) -> None:
+    second = f"{tmp_path}/second.sock"
+    options = ("-qmp", f"unix:{second},server=on,wait=off")
+    program = (
+        "sh -c 'cat; trap \"echo got it; exit 0\" INT; echo started; while :; do sleep 0.1; done'"
+    )
+    with (
+        start_qemu(SYSTEM, tmp_path / "vm.sock", *options) as server,
+        _plain(server, "-q") as terminal,
+    ):
+        terminal.wait_prompt()
+        terminal.line(f"query-name | {program}")
+        terminal.wait_for("started")
+        assert run("-c", "cont", "-c", "query-name", second).status == 0
+        assert "RESUME" not in terminal.text
+        terminal.type(_CTRL_C)
+        terminal.wait_for("got it")
+        terminal.wait_for(" RESUME")
+        terminal.wait_prompt()
+        text = terminal.text
+        assert text.index("got it") < text.index(" RESUME")
+        assert "signal" not in text
+        terminal.line("query-name | sh -c 'cat; echo sleeping; exec sleep 60'")
+        terminal.wait_for("\nsleeping")
+        terminal.type(_CTRL_C)
+        terminal.wait_above("^C")
+        assert "signal" not in terminal.text
+
+
+def test_frequent_events_are_counted_in_plain_shell(tmp_path: Path) -> None:
+    second = f"{tmp_path}/second.sock"
+    options = ("-qmp", f"unix:{second},server=on,wait=off")
+    with (
+        start_qemu(SYSTEM, tmp_path / "vm.sock", *options) as server,
+        _plain(server, "-q") as terminal,
+    ):
+        terminal.wait_prompt()
+        assert run(second, input="cont\nstop\n" * 100).status == 0
+        terminal.wait_for(" STOP ×")
+        terminal.wait_prompt()
+        terminal.line("query-name")
+        terminal.wait_above("(QEMU) query-name", '{"return": {}}')
+
+
+def test_typed_pager_gets_pretty_json(one_qemu: Server) -> None:
+    with _plain(one_qemu, "-q") as terminal:
+        terminal.wait_prompt()
+        terminal.line("query-commands | more")
+        terminal.wait_for('\n    {"name": "')
+        terminal.type("q")
+        terminal.wait_prompt()
