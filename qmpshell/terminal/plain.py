@@ -603,7 +603,7 @@ class PlainShell(ScriptRunner):
             _set_echo(on=False)
 
     def _end_question(self, answer: str | None) -> bool:
-        """Pass the answer, or None without one, to who has asked. Return False if nobody has."""
+        """End the question with an answer, or None. Return False if there is none."""
         if self._question is None:
             return False
         receive = self._question.receive
