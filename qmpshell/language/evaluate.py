@@ -494,7 +494,8 @@ class _Evaluator:
         secret = self._introspection.secrets.get(token.start)
         if secret is None:
             raise token.error(
-                "there is no terminal to ask at", hint="key=@FILE reads the value from a file"
+                "only the interactive shell can ask for a value",
+                hint="key=@FILE reads the value from a file",
             )
         return secret
 

@@ -12,11 +12,14 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.output import Output
 from prompt_toolkit.renderer import print_formatted_text
 
-from ..session import Effect, ShowDocument, ShowEvent, ShowMessage, ShowReply
+from ..session import Effect, ShowBytes, ShowDocument, ShowEvent, ShowMessage, ShowReply
 from ..transport import Timer
 from .formatter import EffectFormatter
 from .styles import Devices, Fragments, Theme
 from .throttle import EventThrottle
+
+# Seconds without data after which a line of `--raw` that is not complete is shown.
+_INCOMPLETE_AFTER = 0.2
 
 
 class OutputQueue:
@@ -127,6 +130,8 @@ class OutputView:
         self._clock = devices.clock
         self._throttle = EventThrottle()
         self._timer = Timer(self.flush)
+        # The parts of a line of `--raw` that is not complete.
+        self._incomplete: list[bytes] = []
 
     def show(self, effect: Effect) -> None:
         """Show an effect, if it is of a kind that is shown."""
@@ -136,9 +141,23 @@ class OutputView:
                     self.printer.print(self.view.event(item))
                 self._set_timer()
             return
+        if isinstance(effect, ShowBytes):
+            self._show_bytes(effect.data)
+            return
         fragments = self.view.fragments(effect)
         if fragments:
             self.print(fragments)
+
+    def _show_bytes(self, data: bytes) -> None:
+        """Show complete lines. An incomplete one is shown if no more data arrives."""
+        lines, end, rest = data.rpartition(b"\n")
+        if end:
+            lines = b"".join([*self._incomplete, lines, end])
+            self._incomplete = []
+            self.printer.print(self.view.fragments(ShowBytes(lines)))
+        if rest:
+            self._incomplete.append(rest)
+        self._timer.set(_INCOMPLETE_AFTER if self._incomplete else None)
 
     def show_if_it_fits(self, shown: ShowReply | ShowDocument) -> bool:
         """Show a reply again, or a document. Return False if it does not fit on the screen."""
@@ -165,9 +184,11 @@ class OutputView:
         self.show(ShowMessage(text, is_error=True))
 
     def flush(self) -> None:
-        """Show the event counts so far."""
+        """Show the event counts so far, and an incomplete line, whose end the next prompt would hide."""
         for item in self._throttle.flush():
             self.printer.print(self.view.event(item))
+        if self._incomplete:
+            self._show_bytes(b"\n")
         self._set_timer()
 
     def _set_timer(self) -> None:

@@ -518,7 +518,7 @@ def test_secret_placeholder_in_script_fails() -> None:
     driver = Driver()
     ((kind, text),) = driver.line("x password=@?")
     assert kind == "error"
-    assert text.startswith("stdin:1:12: there is no terminal to ask at")
+    assert text.startswith("stdin:1:12: only the interactive shell can ask for a value")
     assert driver.status == FAILED
 
 

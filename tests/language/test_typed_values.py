@@ -768,13 +768,13 @@ ELEMENTS = "takes members, as in KEY.0=VALUE, or […], not "
         ("device_del id:=@latin", "latin is not JSON: offset 0: not UTF-8", "@latin", ""),
         (
             TEXT + "@?",
-            "there is no terminal to ask at",
+            "only the interactive shell can ask for a value",
             "@?",
             "key=@FILE reads the value from a file",
         ),
         (
             "device_del id:=@?",
-            "there is no terminal to ask at",
+            "only the interactive shell can ask for a value",
             "@?",
             "key=@FILE reads the value from a file",
         ),

@@ -327,7 +327,7 @@ def test_passwords_are_redacted_everywhere(installation: Installation, tmp_path:
         )
     assert returns(result) == [{}] * 5
     assert result.status == 1
-    assert "there is no terminal to ask at" in result.err
+    assert "only the interactive shell can ask for a value" in result.err
     times = [arguments["time"] for arguments in sent_arguments(result) if "time" in arguments]
     assert times == ["+60", "1335196800"]
     for text in (result.err, log.read_text()):

@@ -311,7 +311,7 @@ def test_hidden_text_is_neither_shown_nor_logged() -> None:
 
 def test_script_cannot_ask_for_a_hidden_text() -> None:
     driver = make(interactive=False)
-    assert "there is no terminal to ask at" in driver.line("/type @?")[0][1]
+    assert "only the interactive shell can ask for a value" in driver.line("/type @?")[0][1]
 
 
 # -- /key -----------------------------------------------------------------------------------------

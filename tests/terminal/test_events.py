@@ -223,3 +223,17 @@ def test_raw_escapes_control_characters_at_a_terminal(scripted: Start) -> None:
         assert "\\x1b]0;owned\\x07" in terminal.text
         output = terminal.raw.decode()
         assert [text for text in FORBIDDEN if text in output] == []
+
+
+def test_incomplete_raw_line_stays_on_the_screen(scripted: Start) -> None:
+    def part(peer: Peer) -> None:
+        peer.send(b"wel")
+        peer.send(b"come\nlogin: ")
+        assert peer.connection.recv(100) == b"root\n"
+        peer.send(b"password: ")
+        peer.ended()
+
+    with Terminal("--raw", scripted(part).address) as terminal:
+        terminal.wait_above("welcome", "login:", prompt=">")
+        terminal.line("root")
+        terminal.wait_above("login:", "> root", "password:", prompt=">")

@@ -125,7 +125,7 @@ def run_type(context: CommandContext, call: ShellCommand) -> Steps:
     is_secret = text == _HIDDEN
     if is_secret:
         if not context.introspection.can_ask:
-            raise token.error("there is no terminal to ask at")
+            raise token.error("only the interactive shell can ask for a value")
         text = yield ReadSecret("text to type")
         if text is None:
             context.show_message("not sent")
