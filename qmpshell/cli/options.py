@@ -389,20 +389,28 @@ def shell_command(address: str | None, **options: Any) -> Invocation:
     return make_invocation(options, address=address)
 
 
+# Options that exclude each other. `--raw` would ignore the others.
+_EXCLUSIVE = (
+    ("commands", "file"),
+    ("raw", "hmp"),
+    ("raw", "agent"),
+    ("hmp", "agent"),
+    ("raw", "dry_run"),
+    ("raw", "json_errors"),
+    ("raw", "result_only"),
+    ("raw", "events"),
+    ("raw", "log"),
+    ("result_only", "json_errors"),
+)
+_OPTION_NAMES = {"commands": "command", "agent": "ga", "result_only": "result"}
+
+
 def _check_options(options: Mapping[str, Any]) -> None:
     """Raise click.UsageError for options that exclude each other."""
-    if options["commands"] and options["file"] is not None:
-        raise click.UsageError("--command and --file are mutually exclusive.")
-    if options["raw"] and options.get("dry_run"):
-        raise click.UsageError("--raw and --dry-run are mutually exclusive.")
-    for name in ("result_only", "raw"):
-        if options["json_errors"] and options[name]:
-            option = "result" if name == "result_only" else name
-            raise click.UsageError(f"--{option} and --json-errors are mutually exclusive.")
-    modes = [name for name in ("raw", "hmp", "agent") if options.get(name)]
-    if len(modes) > 1:
-        first, second = ("ga" if name == "agent" else name for name in modes[:2])
-        raise click.UsageError(f"--{first} and --{second} are mutually exclusive.")
+    for names in _EXCLUSIVE:
+        if all(options.get(name) not in (None, False, ()) for name in names):
+            first, second = (_OPTION_NAMES.get(name, name.replace("_", "-")) for name in names)
+            raise click.UsageError(f"--{first} and --{second} are mutually exclusive.")
 
 
 # Options that make no sense with a QEMU that qmpshell starts.
