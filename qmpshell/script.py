@@ -551,7 +551,10 @@ class ScriptView:
         elif isinstance(effect, ShowBytes):
             self._out(effect.data, None)
         elif isinstance(effect, ShowCommand):
-            self._out(effect.data, effect.request.redirect)
+            data = effect.data
+            if self._settings.layout == PRETTY:
+                data = value_pretty(effect.request.message)
+            self._out(data, effect.request.redirect)
         elif isinstance(effect, ShowUnexpected):
             from .storage import redact_unexpected  # rarely needed
 

@@ -97,6 +97,9 @@ class FailureReporter:
                 hint=self._clean(error.hint, source, hidden),
             )
         text = format_line_error(source, error, named=self._is_named(source), hidden=hidden)
+        if source.is_one_of_several:
+            number, _, _ = source.line.locate(error.start)
+            text = f"line {number}: {text}"
         self._outbox.show(text, is_error=True, line=source)
         self._answers.fail(error_class, error.sentence)
         if stops:

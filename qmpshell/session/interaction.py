@@ -66,7 +66,7 @@ class Interaction:
                 self._state.outbox.show(f"{text}; Ctrl-C ends the wait")
             self._start(line, self._runner.leave(self._leave))
             return True
-        if line.error is not None:
+        if line.error is not None and not line.source.is_one_of_several:
             self._start(line, self._runner.report_error(line.source, line.error))
             return True
         return False

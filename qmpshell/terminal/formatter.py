@@ -406,16 +406,21 @@ class EffectFormatter:
         return None if self._settings.layout == COMPACT else max(self._width(), _NARROWEST)
 
     def _heading(self, shown: ShowReply) -> Fragments:
-        """Return what a late reply belongs to, or the line of one if the user has entered several."""
+        """Return what a late reply belongs to, or the line of one of several, or of a failure in a file."""
         if shown.late:
             name = escape(shown.request.text or shown.request.name or "an earlier command")
             return [(f"class:{styles.LATE}", f"late reply to {name}:\n")]
         source = shown.request.source
-        if source is None or not source.is_one_of_several:
+        is_in_file = source is not None and source.name != ""
+        is_failure_in_file = is_in_file and shown.is_failure
+        if source is None or not (is_failure_in_file or source.is_one_of_several):
             return []
         number, _, _ = source.line.locate(shown.request.start)
-        text = source.line.text.partition("\n")[0].strip()
-        row = clip(f"line {number}: {escape(text)}", max(self._width(), _NARROWEST))
+        if is_in_file:  # the line may contain a secret
+            heading = f"{source.name}:{number}: {shown.request.name}"
+        else:
+            heading = f"line {number}: " + source.line.text.partition("\n")[0].strip()
+        row = clip(escape(heading), max(self._width(), _NARROWEST))
         return [(f"class:{styles.NOTE}", f"{row}\n")]
 
     def _text(self, shown: ShowReply) -> str | None:

@@ -270,3 +270,8 @@ def test_dry_run_ignores_redirects(one_qemu: Server, tmp_path: Path) -> None:
         "query-name",
         "getfd",
     ]
+
+
+def test_pretty_dry_run_indents_the_message() -> None:
+    result = run("-n", "-p", "-c", "stop", "-c", '{"execute":"cont"}')
+    assert result.out == '{\n  "execute": "stop"\n}\n{\n  "execute": "cont"\n}\n'

@@ -371,12 +371,16 @@ def test_verbose_shows_secret_id() -> None:
     assert "sec0" in text
 
 
-def test_dry_run_shows_message_on_stdout() -> None:
+@pytest.mark.parametrize(
+    ("layout", "text"),
+    [("", b'{"execute": "stop"}\n'), (PRETTY, b'{\n  "execute": "stop"\n}\n')],
+)
+def test_dry_run_shows_message_on_stdout(layout: str, text: bytes) -> None:
     sent_request = request({"execute": "stop"})
-    outputs = Outputs(PRETTY, dry_run=True, result_only=True).show(
+    outputs = Outputs(layout, dry_run=True, result_only=True).show(
         ShowCommand(sent_request.data, sent_request)
     )
-    assert (outputs.out, outputs.err) == (b'{"execute": "stop"}\n', [])
+    assert (outputs.out, outputs.err) == (text, [])
 
 
 # -- other effects --------------------------------------------------------------------------------

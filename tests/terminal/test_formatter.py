@@ -129,3 +129,15 @@ def test_colours_do_not_span_line_breaks() -> None:
 )
 def test_format_elapsed_rounds_to_the_unit(seconds: float, text: str) -> None:
     assert format_elapsed(seconds) == text
+
+
+def test_failure_in_file_shows_line_without_arguments() -> None:
+    line = LogicalLine()
+    line.add("x password=hidden", number=7, line="x password=hidden", dropped=0)
+    request = Request({"execute": "x"}, data=b"", source=SourceLine("a.qmp", line))
+    for message, heading in ((ERROR, "a.qmp:7: x\n"), ({"return": {}}, "")):
+        reply = ShowReply(Reply(b"", message, strict=True), request, late=False, elapsed=0.0)
+        text = text_of(view().fragments(reply))
+        assert text.startswith(heading)
+        assert ("a.qmp" in text) == bool(heading)
+        assert "hidden" not in text

@@ -86,14 +86,15 @@ def test_trailing_backslash_continues_the_line(one_qemu: Server) -> None:
 def test_pasted_commands_run_in_order_after_enter(one_qemu: Server) -> None:
     with Terminal("-q", one_qemu.address) as terminal:
         terminal.wait_prompt()
-        terminal.paste("query-name\r\nno-such-command\r\nquery-status")
-        wait_entry(terminal, "query-name", "no-such-command", "query-status")
+        terminal.paste("query-name\r\nno-such-command\r\nquery-kvm x\r\nquery-status")
+        wait_entry(terminal, "query-name", "no-such-command", "query-kvm x", "query-status")
         assert "return" not in terminal.text
         terminal.type("\r")
         terminal.wait_above(
             *("... query-status", "line 1: query-name", '{"return": {}}'),
             *("line 2: no-such-command", "CommandNotFound"),
-            *("line 3: query-status", '"prelaunch"'),
+            *("line 3: query-kvm has no argument 'x'", "query-kvm x", "^", "expected KEY=VALUE"),
+            *("line 4: query-status", '"prelaunch"'),
         )
 
 
@@ -125,9 +126,10 @@ def test_error_in_pasted_line_skips_only_it(one_qemu: Server) -> None:
         terminal.wait_prompt()
         terminal.paste('query-name\n{"execute":\n "query-\nquery-status')
         terminal.type("\r")
-        terminal.wait_for("the string is not closed")
         terminal.wait_above(
-            *("line 1: query-name", '{"return": {}}'), *("line 4: query-status", '"prelaunch"')
+            *("line 1: query-name", '{"return": {}}'),
+            *("line 3: the string is not closed", ' "query-', "^"),
+            *("line 4: query-status", '"prelaunch"'),
         )
 
 
