@@ -199,10 +199,13 @@ class Migration(Record):
                 self.total, self.done = total, max(total - remaining, 0)
 
 
-# Commands for migrations that wait for the user (migration.json, MigrationStatus).
+# Commands for migrations that wait for the user (migration.json, MigrationStatus). No event contains
+# the side of the migration that the server is on.
 _MIGRATION_ADVICE = {
     "pre-switchover": "migrate-continue continues it",
-    "postcopy-paused": "migrate-recover continues it",
+    "postcopy-paused": (
+        "migrate-recover on the destination and then migrate with resume=on on the source continue it"
+    ),
 }
 
 

@@ -496,6 +496,19 @@ def test_wait_migration_reports_paused_migration_once() -> None:
     assert driver.after(4) == [("error", f"stdin:1:1: {text} continues it")]
 
 
+def test_paused_postcopy_advice_names_both_sides() -> None:
+    driver = Driver()
+    driver.line("/wait-migration -t 5")
+    steps = "migrate-recover on the destination and then migrate with resume=on on the source"
+    advice = f"postcopy-paused; {steps} continue it"
+    found = driver.bytes(reply(migrating("postcopy-paused"), 1))
+    assert found == [("tell", f"the migration is {advice}")]
+    driver.after(1)
+    driver.bytes(reply(migrating("postcopy-paused"), 2))
+    text = f"the migration did not end within 5 s: it is {advice}"
+    assert driver.after(4) == [("error", f"stdin:1:1: {text}")]
+
+
 def test_wait_migration_reports_server_without_migration() -> None:
     driver = Driver()
     driver.line("/wait-migration")
