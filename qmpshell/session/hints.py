@@ -16,7 +16,7 @@ from ..language import (
     suggestion_for,
 )
 from ..qmp import DEVICE_ADD, hmp_command, hmp_text
-from .requests import unknown_command_name
+from .requests import confirmation_question, make_hmp_request, unknown_command_name
 from .server import command_names_in, list_commands, result_or_none
 from .steps import Query, WaitStopped
 
@@ -82,6 +82,11 @@ def suggest_command(
         return
     from .commands.registry import COMMANDS
 
+    typed, slash, own_name = name.partition("/")
+    if typed and f"{slash}{own_name}" in COMMANDS:
+        text = _item_at(source.line.text, start)[len(typed) :]
+        state.outbox.show(state.failures.place(source, start, f"use {shortened(text)}"))
+        return
     names = yield from _command_names(state)
     own = suggestion_for(name, [*names, *COMMANDS])
     is_known = name in names
@@ -89,10 +94,17 @@ def suggest_command(
     if is_known or has_words or not any(folded_name(name) == folded_name(it) for it in names):
         command = yield from _find_monitor_command(state, name, names)
         text = _item_at(source.line.text, start)
-        if command is not None and text and (command.parameters or not is_known):
+        is_useful = command is not None and (command.parameters or not is_known)
+        if text and is_useful and not _is_destructive(state, text, source):
             hint = f"use /hmp {shortened(text)}"
     if hint:
         state.outbox.show(state.failures.place(source, start, hint))
+
+
+def _is_destructive(state: SessionState, text: str, source: SourceLine) -> bool:
+    """Return True if a human monitor line needs confirmation, so that no hint suggests it."""
+    request = make_hmp_request(text, source, None, start=0, cpu=None)
+    return confirmation_question(request, state.settings.confirm) != ""
 
 
 def _command_names(state: SessionState) -> Generator[Step, Any, Sequence[str]]:
