@@ -450,7 +450,7 @@ def raw_item(token: Token) -> RawItem:
 def command_item(line: str, name: Token, rest: list[Token]) -> CommandItem:
     """Return a command from its name and the tokens of its arguments."""
     item = CommandItem(name)
-    _check_name(item)
+    _check_name(item, line, rest)
     rest = _parse_file(line, item, rest)
     if rest and rest[0].kind == t.OBJECT:
         item.whole, item.json = rest[0], JsonTree(rest[0])
@@ -496,13 +496,21 @@ _NAME_OPENING = "\"'[(<>|&)]}"
 _MAX_SHOWN = 40
 
 
-def _check_name(item: CommandItem) -> None:
+# The prompt of the human monitor, which may precede a pasted line.
+_HUMAN_PROMPT = "(qemu)"
+
+
+def _check_name(item: CommandItem, line: str, rest: list[Token]) -> None:
+    """Check the name of a command. `rest` are the tokens after it."""
     name = item.name
     text = name.text
     if text[0] in _NAME_OPENING or "=" in text or name.kind != t.NAME:
         hint = "a line is COMMAND KEY=VALUE…, or a JSON object"
         if "=" in text:
             hint = "the command's name comes first: COMMAND KEY=VALUE…"
+        elif text == _HUMAN_PROMPT:
+            human_line = shortened(line[rest[0].start : rest[-1].end]) if rest else "LINE"
+            hint = f"this is the prompt of the human monitor: use {t.HUMAN} {human_line}"
         error = name.error("not a command name", hint=hint)
         item.errors.append(error)
 

@@ -207,6 +207,7 @@ AT_END = "> FILE must be at the end of the line; it gets the replies to the whol
 BEHIND = "the file that is passed to the command"
 QUOTE_EXEC = 'quote the whole value: uri="exec:cat > file"'
 LINE_IS = "a line is COMMAND KEY=VALUE…, or a JSON object"
+MONITOR_PROMPT = "this is the prompt of the human monitor: use /hmp"
 BEFORE_CLOSE = "a blank must precede )"
 ONE_WORD = "write transaction( in one word, and a blank after it"
 ONLY_ITEMS = "only another JSON object or ; COMMAND may follow"
@@ -262,6 +263,8 @@ ONLY_ACTIONS = "only actions, such as blockdev-snapshot-sync, are allowed in a t
         ("transaction(a b=c; d e=f)", BEFORE_CLOSE, ")", "to send ) as part of the value, quote the value"),
         ("transaction(a)", BEFORE_CLOSE, ")", ""),
         ("transaction((a )", "not a command name", "(a", LINE_IS),
+        ("(qemu) info block", "not a command name", "(qemu)", f"{MONITOR_PROMPT} info block"),
+        ("(qemu)", "not a command name", "(qemu)", f"{MONITOR_PROMPT} LINE"),
         ("transaction (a; b)", "transaction has no argument '(a'", "(a", ONE_WORD),
         ("transaction ( a; b )", "transaction has no argument '('", "(", ONE_WORD),
         ("transaction( {'a': 1} )", ONLY_ACTIONS, "{'a': 1}", ""),
