@@ -15,6 +15,7 @@ from ..language import (
     parse,
     shell_command_name,
     shown_value,
+    without_typographic_quotes,
     wrong_value,
 )
 from ..language.values import ARRAY, BARE_WORD, DOTTED, JSON, OBJECT, OPAQUE, STRING, TEXT
@@ -149,6 +150,7 @@ class Diagnostics:
         is_finished |= call.is_closed
         if call.envelope is not None:
             self._check_envelope(call.envelope, is_finished=is_finished)
+        self._check_quotes(call.root, ())
         if call.name and self._types.schema.commands():
             self._check_call(is_finished=is_finished)
         for texts in (self.wrong, self.notes):
@@ -175,6 +177,16 @@ class Diagnostics:
             self.wrong.append("arguments takes {…}")
         if is_finished and not any(name in given.members for name in EXECUTE):
             self.missing.append(f"missing: {EXECUTE[0]}")
+
+    def _check_quotes(self, given: Value, path: tuple[str, ...]) -> None:
+        """Report values in typographic quotes, which QEMU takes as part of the value."""
+        if given.form in (BARE_WORD, TEXT, STRING):
+            inner = without_typographic_quotes(given.text)
+            if inner is not None:
+                right = f'{DID_YOU_MEAN}"{inner[:LONG]}"?'
+                self.wrong.append(f"{'.'.join(path)} has typographic quotes: {right}")
+        for name, child in given.members.items() if len(path) < _MAX_DEPTH else ():
+            self._check_quotes(child, (*path, name))
 
     def _check_call(self, *, is_finished: bool) -> None:
         call = self._call

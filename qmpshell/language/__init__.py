@@ -40,6 +40,9 @@ else:
                 "BLANKS HUMAN KEY NAME OBJECT PIPE QUOTED SHELL_COMMAND TEXT VALUE VIEWS WORD Token"
                 " shell_command_name tokenize"
             ),
-            "values": "Argument JsonLeaf JsonTree Value no_members read_json unquoted",
+            "values": (
+                "Argument JsonLeaf JsonTree Value has_typographic_quotes no_members read_json"
+                " unquoted without_typographic_quotes"
+            ),
         },
     )

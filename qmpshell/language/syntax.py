@@ -637,7 +637,7 @@ def _keyless_word(name: Token, token: Token, reason: str) -> LineError:
 def _argument(line: str, key: Token, operator: Token, value: Token) -> Argument:
     path, error = parse_key(key.text, key.start)
     is_json = operator.text == ":=" or value.kind == t.COMPOUND
-    json = JsonTree(value) if is_json else None
+    json = JsonTree(value, prefix=key.text + operator.text) if is_json else None
     return Argument(key, path, operator, value, json, _end_error(line, value) or error)
 
 

@@ -334,8 +334,13 @@ def json_leaves(text: str, start: int) -> Iterator[JsonLeaf]:
 MAX_HINT = 70
 # The last string may be open.
 STRINGS = r"""("[^"\\]*+(?:\\.[^"\\]*+)*+"?|'[^'\\]*+(?:\\.[^'\\]*+)*+'?)"""
-# Strings, and words between brackets, commas and colons.
-_WORDS = rf"""{STRINGS}|(?P<word>[^\s{{}}\[\]:,"'\\]+)"""
+# The quotes of word processors and web pages, in place of those of JSON.
+_TYPOGRAPHIC = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b"
+_QUOTED_TEXT = rf"[{_TYPOGRAPHIC}]([^{_TYPOGRAPHIC}]*)[{_TYPOGRAPHIC}]"
+# What is wrong with them.
+TYPOGRAPHIC_QUOTES = "the quotes are typographic"
+# Strings, text in typographic quotes, and words between brackets, commas and colons.
+_WORDS = rf"""{STRINGS}|{_QUOTED_TEXT}|(?P<word>[^\s{{}}\[\]:,"'\\]+)"""
 _JSON_WORDS = ("true", "false", "null", "True", "False", "None", "nan", "NaN", "inf", "Infinity")
 
 
@@ -343,11 +348,13 @@ class JsonTree:
     """JSON in a line, in a dialect. It may be incomplete or invalid.
 
     For brackets, `root` is the object or array, and `leaves` are its tokens, with only blanks
-    between them. These are parsed when they are used, and so are the value and the error.
+    between them. These are parsed when they are used, and so are the value and the error. `prefix`
+    precedes the JSON that a hint suggests: the key and the operator of an argument.
     """
 
-    def __init__(self, token: Token, dialect: Dialect = LITERAL) -> None:
+    def __init__(self, token: Token, dialect: Dialect = LITERAL, *, prefix: str = "") -> None:
         self._text = token.text
+        self._prefix = prefix
         self._start = token.start
         self._dialect = dialect
         self._root: Value | None = None
@@ -357,13 +364,19 @@ class JsonTree:
         self._error: LineError | None = None
 
     def read(self, *, hint: str = "") -> object:
-        """Return the value. Raises LineError, with `hint` if the mistake has no better one."""
+        """Return the value. Raises LineError, with `hint` if the mistake has no better one.
+
+        With a `hint`, an array may be text in brackets, so that its words need no quotes of their own.
+        """
         error = self.error
-        if error is not None and hint and not error.hint:
+        if error is not None and hint and (not error.hint or self._may_be_text(error)):
             error = LineError(error.reason, start=error.start, end=error.end, hint=hint)
         if error is not None:
             raise error
         return self._value
+
+    def _may_be_text(self, error: LineError) -> bool:
+        return self._text[:1] == "[" and error.reason != TYPOGRAPHIC_QUOTES
 
     @property
     def error(self) -> LineError | None:
@@ -373,9 +386,11 @@ class JsonTree:
             try:
                 self._value = read_json(self._text, self._dialect)
             except JsonError as error:
-                place = self._start + min(error.position, max(len(self._text) - 1, 0))
-                hint = _quoted_words(self._text)
-                self._error = LineError(error.reason, start=place, hint=hint)
+                position = min(error.position, max(len(self._text) - 1, 0))
+                is_typographic = self._text[position : position + 1] in _TYPOGRAPHIC
+                reason = TYPOGRAPHIC_QUOTES if self._text and is_typographic else error.reason
+                hint = _quoted_words(self._text, self._prefix)
+                self._error = LineError(reason, start=self._start + position, hint=hint)
         return self._error
 
     @property
@@ -450,9 +465,23 @@ def read_json(text: str, dialect: Dialect = LITERAL) -> object:
     return reader.value
 
 
-def _quoted_words(text: str) -> str:
-    """Return a hint for an object that only lacks quotes around names and texts, else ""."""
-    if text[:1] != "{":
+def has_typographic_quotes(message: bytes) -> bool:
+    """Return True if any text in ASCII JSON contains typographic quotes."""
+    return re.search(rb"\\u201[89a-f]", message) is not None
+
+
+def without_typographic_quotes(text: str) -> str | None:
+    """Return the text between typographic quotes, or None if the text is not in such quotes."""
+    match = re.fullmatch(_QUOTED_TEXT, text)
+    return match[1] if match is not None else None
+
+
+def _quoted_words(text: str, prefix: str) -> str:
+    """Return a hint for brackets that only lack quotes around names and texts, else "".
+
+    `prefix` precedes the brackets in the line.
+    """
+    if text[:1] not in ("{", "["):
         return ""
     quoted = re.sub(_WORDS, _quote_word, text)
     if quoted == text:
@@ -464,10 +493,13 @@ def _quoted_words(text: str) -> str:
     quoted = re.sub(r"\s*\n\s*", " ", quoted)
     if len(quoted) > MAX_HINT:
         return "names and texts need quotes in JSON"
-    return f"did you mean {quoted}?"
+    return f"did you mean {prefix}{quoted}?"
 
 
 def _quote_word(match: re.Match[str]) -> str:
     word = match["word"]
+    inner = without_typographic_quotes(match[0])
+    if inner is not None:
+        return f'"{inner}"'
     is_value = word is None or word in _JSON_WORDS or json_number(word) is not None
     return match[0] if is_value else f'"{word}"'

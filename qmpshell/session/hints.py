@@ -10,6 +10,7 @@ from ..language import (
     MISSING_SCHEMA,
     Missing,
     folded_name,
+    has_typographic_quotes,
     names_a_parameter,
     parse,
     shortened,
@@ -45,7 +46,8 @@ def hint_steps(state: SessionState, reply: Reply, request: Request) -> Steps | N
     name = unknown_command_name(reply, request)
     if name and request.source is not None:
         return _then_stop(state, suggest_command(state, name, request.source, request.start))
-    if request.is_typed and request.text is None and names_a_parameter(reply.desc):
+    is_about_value = names_a_parameter(reply.desc) or has_typographic_quotes(request.data)
+    if request.is_typed and request.text is None and is_about_value:
         return _then_stop(state, _suggest_parameter(state, request))
     return None
 

@@ -574,7 +574,9 @@ def test_random_quoted_keys_round_trip(parts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
-        ("x file={driver: null-co}", 'did you mean {"driver": "null-co"}?'),
+        ("x file={driver: null-co}", 'did you mean file={"driver": "null-co"}?'),
+        ("x devices:=[top, base]", 'did you mean devices:=["top", "base"]?'),
+        ("x devices=[top]", "quote it to send it as text"),
         ("x {a: b, c: {d: [e, 5, -1.5, true, None]}}",
          'did you mean {"a": "b", "c": {"d": ["e", 5, -1.5, true, None]}}?'),
         ('x {"a": null-co}', 'did you mean {"a": "null-co"}?'),
@@ -587,3 +589,19 @@ def test_random_quoted_keys_round_trip(parts: list[str]) -> None:
 )  # fmt: skip
 def test_unquoted_object_hint_shows_quoted_object(line: str, hint: str) -> None:
     assert mistake(line)[3] == hint
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("{“execute”: “query-status”}", 'did you mean {"execute": "query-status"}?'),
+        ('{"execute": ‘stop’, "id": 1}', 'did you mean {"execute": "stop", "id": 1}?'),
+        ("x file={“driver”: “a“}", 'did you mean file={"driver": "a"}?'),
+        ("x l=[“a”, b]", 'did you mean l=["a", "b"]?'),
+        ("x a:=“b”", "after := comes JSON, with text in double quotes; after = comes plain text"),
+        ("{“execute”: 1 2}", ""),
+    ],
+)
+def test_typographic_quotes_in_json_get_plain_ones(line: str, hint: str) -> None:
+    reason, *_, found = mistake(line)
+    assert (reason, found) == ("the quotes are typographic", hint)

@@ -291,6 +291,7 @@ def driver_with_schema(*, interactive: bool = False) -> Driver:
 MISTYPED = [
     ("resize id=5 sizze=1", "resize has no argument 'sizze': did you mean size?"),
     ("resize id=5 hwo=fast", "resize has no argument 'hwo': did you mean how?"),
+    ("resize id=“a”", 'id has typographic quotes: did you mean "a"?'),
     ("resize id=5 how=fsat", "how takes fast|slow, not 'fsat': did you mean fast?"),
     ("blockdev-add drver=null-co", "blockdev-add has no argument 'drver': did you mean driver?"),
     (

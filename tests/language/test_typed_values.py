@@ -730,6 +730,12 @@ ELEMENTS = "takes members, as in KEY.0=VALUE, or […], not "
             "did you mean enable.0=oob?",
         ),
         (
+            "qmp_capabilities enable=[a]",
+            "expected a value or ], not 'a'",
+            "a",
+            'did you mean enable=["a"]?',
+        ),
+        (
             "qmp_capabilities enable=",
             f"enable {ELEMENTS}nothing",
             "=",
