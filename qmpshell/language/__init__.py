@@ -33,8 +33,8 @@ else:
             "syntax": (
                 "EXIT_COMMANDS INHERITED Action Command CommandItem FileWord Item Line"
                 " ParsedLine Part RawCommand RawItem Redirect ShellCommand ShellCommandItem"
-                " StrayWordError TransactionItem Tree arguments build_tree command_item parse"
-                " parse_key raw_item shortened unquote"
+                " StrayWordError TransactionItem Tree arguments build_tree command_item is_human_option"
+                " option_hint parse parse_key raw_item shortened unquote"
             ),
             "tokens": (
                 "BLANKS HUMAN KEY NAME OBJECT PIPE QUOTED SHELL_COMMAND TEXT VALUE VIEWS WORD Token"

@@ -10,7 +10,14 @@ from __future__ import annotations
 import re
 
 from ..errors import LineError
-from ..qmp import COMMANDS, DEVICE_ADD, command_facts, encode, option_command_name
+from ..qmp import (
+    COMMANDS,
+    DEVICE_ADD,
+    command_facts,
+    encode,
+    main_argument,
+    option_command_name,
+)
 from ..record import Record
 from . import tokens as t
 from .tokens import Token
@@ -180,10 +187,12 @@ def _check(argument: Argument, command: str, start: int) -> None:
         return
     argument.path[:] = _path(key, is_first=key.start == start)
     if not has_value:
-        raise key.error(
-            f"= must follow {_short(key.text)}",
-            hint=f"{key.text[:_MAX_SHOWN]}=on, if that is meant; {_COMMA}",
-        )
+        word = key.text[:_MAX_SHOWN]
+        hint = f"{word}=on, if {word} is a boolean argument; {_COMMA}"
+        main = main_argument(command)
+        if key.start == start and main:
+            hint = f"did you mean {main}={word}?"
+        raise key.error(f"= must follow {_short(key.text)}", hint=hint)
 
 
 def _name_item(argument: Argument, command: str, root: Value) -> None:

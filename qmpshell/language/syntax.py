@@ -565,15 +565,29 @@ def _check_no_option_string(line: str, item: CommandItem) -> None:
     ):
         return
     text = line[first.key.start : found[-1].value.end]
-    # chardev-add has other arguments than its form in the human monitor, chardev-add null,id=c0.
-    is_human = not command_facts(command).main_argument and "=" not in text.partition(",")[0]
     error = LineError(
         f"{name.text[:_MAX_SHOWN]} takes KEY=VALUE separated by blanks",
         start=first.key.start,
         end=first.value.end,
-        hint=f"use {'/hmp' if is_human else '/keyval'} {command} {shortened(text)}",
+        hint=option_hint(command, text),
     )
     item.errors.append(error)
+
+
+def option_hint(command: str, text: str) -> str:
+    """Return the hint that names the shell command for an option string of a command."""
+    is_human = is_human_option(command, text)
+    return f"use {t.HUMAN if is_human else '/keyval'} {command} {shortened(text)}"
+
+
+def is_human_option(command: str, text: str) -> bool:
+    """Return True if only the human monitor's form of a command accepts an option string.
+
+    chardev-add has other arguments than its form in the human monitor, chardev-add null,id=c0.
+    """
+    facts = command_facts(command)
+    has_key = "=" in text.partition(",")[0]
+    return bool(facts.option) and not facts.main_argument and not has_key
 
 
 def shortened(text: str) -> str:

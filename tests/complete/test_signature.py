@@ -385,7 +385,7 @@ def test_every_command_of_line_is_checked(server: str, line: str, warnings: list
         ("/watch ", []),
         ("/watch ; stop ", ["the command to watch is missing; usage: {}"]),
         ("/keyval blockdev raw,node-name=n,file=y,x ; stop ", [
-            "= must follow 'x'; x=on, if that is meant; write ,, for a comma within a value"]),
+            "= must follow 'x'; x=on, if x is a boolean argument; write ,, for a comma within a value"]),
         ("/watch block-streem device=x ", [
             "the server has no command 'block-streem': did you mean block-stream?"]),
         ("/wait-job ", []),

@@ -137,7 +137,7 @@ def test_implied_key_is_inserted(
         ("a=1,=2", (4, 5), "a key is missing", "must precede ="),
         (",a=1", (0, 1), "a key is missing", "write ,,"),
         ("a=1,b=2,,c=3,=4", (13, 14), "a key is missing", "must precede ="),
-        ("a", (0, 1), "= must follow 'a'", "a=on"),
+        ("a", (0, 1), "= must follow 'a'", "did you mean driver=a?"),
         ("a=1,read-only", (4, 13), "= must follow 'read-only'", "read-only=on"),
         ("a=1,b.c,d=2", (4, 7), "= must follow 'b.c'", "write ,,"),
         ("a=x,b.img", (4, 9), "= must follow 'b.img'", "write ,,"),

@@ -16,9 +16,10 @@ from ...language import (
     command_item,
     evaluate_command,
     find_syntax_mistake,
+    is_human_option,
     option_command,
+    option_hint,
     parse_options,
-    shortened,
 )
 from ...render import escape
 from ..connection import CONNECTED
@@ -121,13 +122,15 @@ def _option_item(call: ShellCommand) -> CommandItem:
     if name.startswith("-"):
         hint = f"it has {', '.join(DASHED_OPTIONS)}"
         if name == "-chardev":
-            hint = f"use /hmp chardev-add {shortened(text)}"
+            hint = option_hint("chardev-add", text)
         raise first.error(f"{call.name} has no option {name[:40]}", hint=hint)
     token = Token(NAME, name, first.start)
     if second.kind == OBJECT:
         if len(call.tokens) > 2:
             raise usage_error(call, "text after the JSON object", call.tokens[2])
         return command_item(call.line, token, [second])
+    if is_human_option(name, text):
+        raise second.error(f"{call.name} {name} takes KEY=VALUE,…", hint=option_hint(name, text))
     options = parse_options(text, second.start, name, implied_key=implied)
     mistake = find_syntax_mistake(text, second.start) or options.error
     if mistake is not None:
