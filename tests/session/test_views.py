@@ -104,6 +104,21 @@ def test_arguments_have_the_types_of_the_schema() -> None:
     ]
 
 
+def test_columns_behind_command_are_rejected_by_schema() -> None:
+    driver = Driver()
+    driver.line("/table a resize size=5")
+    driver.bytes(reply(SCHEMA, 1))
+    driver.bytes(DONE)
+    (found,) = driver.line("/table resize a size=5")
+    assert found == mistake(
+        "/table resize a size=5",
+        "              ^",
+        "the columns precede the command",
+        "did you mean /table a resize size=5?",
+        place="stdin:2:15",
+    )
+
+
 def test_json_object_is_sent_unchanged() -> None:
     driver = Driver(probe=False)
     line = '{"execute": "query-x"}'
@@ -122,6 +137,18 @@ def test_json_object_is_sent_unchanged() -> None:
             "       ^^^^^",
             "only server commands return a list",
             USAGE,
+        ),
+        (
+            "/table query-block device,qdev",
+            "                   ^^^^^^^^^^^",
+            "the columns precede the command",
+            "did you mean /table device,qdev query-block?",
+        ),
+        (
+            "/table -v query-x a=1 b c=2",
+            "                      ^",
+            "the columns precede the command",
+            "did you mean /table -v b query-x a=1 c=2?",
         ),
         ("/table /wait", "       ^^^^^", "only server commands return a list", USAGE),
         (

@@ -15,6 +15,7 @@ from ...language import (
     RawCommand,
     Token,
     arguments,
+    shortened,
     suggestion_for,
 )
 from ...record import Record
@@ -43,6 +44,8 @@ from .events import value_matches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...language import ShellCommand
     from ...render import Block
     from ..context import CommandContext
@@ -51,6 +54,8 @@ if TYPE_CHECKING:
 
 _TSV, _SORT = "--tsv", "-s"
 _NO_SHELL_COMMAND = "only server commands return a list"
+# The start of most names of commands, and of no column.
+_QUERY = "query-"
 _WILDCARDS = "*?["
 _MAX_LISTED = 8
 
@@ -75,6 +80,10 @@ def run_table(context: CommandContext, call: ShellCommand) -> Steps:
         first, *rest = table_call.words
         if first.text.startswith("/"):
             raise usage_error(call, _NO_SHELL_COMMAND, first)
+        schema = context.introspection.schema
+        if schema is not None:
+            names = set(schema.commands())
+            _check_order(call, table_call, lambda word: word in names)
         return evaluate_own_command(context, call, first, rest, what=call.name)
 
     command = yield from context.evaluated(evaluate)
@@ -127,7 +136,21 @@ def _parse(call: ShellCommand) -> _TableCall:
     if not found.words:
         raise usage_error(call, "the command whose result is shown is missing")
     found.filters = arguments(call.line, found.words[0], filters)
+    _check_order(call, found, lambda word: word.startswith(_QUERY))
     return found
+
+
+def _check_order(call: ShellCommand, found: _TableCall, is_command: Callable[[str], bool]) -> None:
+    """Raise LineError if the last word names columns, and a word before it the command."""
+    last = found.words[0]
+    command = next((word for word in found.columns if is_command(word.text)), None)
+    if command is None or last.kind != WORD or is_command(last.text):
+        return
+    line, first, end = call.line, call.tokens[0].start, call.tokens[-1].end
+    before, after = line[first : command.start], line[last.end : end]
+    right = f"{before}{last.text} {line[command.start : last.start].rstrip()}{after}"
+    hint = f"did you mean {call.name} {shortened(right)}?"
+    raise last.error("the columns precede the command", hint=hint)
 
 
 def _command_position(tokens: list[Token]) -> int:
