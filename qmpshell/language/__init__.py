@@ -37,7 +37,7 @@ else:
                 " option_hint parse parse_key raw_item shortened unquote"
             ),
             "tokens": (
-                "BLANKS HUMAN KEY NAME OBJECT PIPE QUOTED SHELL_COMMAND TEXT VALUE VIEWS WORD Token"
+                "BLANKS HUMAN KEY NAME OBJECT PIPE QUOTED SHELL_COMMAND TEXT VALUE VIEWS WATCH WORD Token"
                 " shell_command_name tokenize"
             ),
             "values": (

@@ -192,15 +192,17 @@ class LineRunner:
         if problem:
             self._failures.report(task.source, redirect.start, escape(problem))
 
-    def report_error(self, source: SourceLine, error: LineError) -> Steps:
+    def report_error(
+        self, source: SourceLine, error: LineError, *, error_class: str = LINE_ERROR
+    ) -> Steps:
         """Report the error in a line, with a hint if the line is meant for the human monitor."""
         if isinstance(error, StrayWordError) and self._connection.is_ready:
-            self._failures.report_line(source, error, stops=False)
+            self._failures.report_line(source, error, error_class=error_class, stops=False)
             from .hints import suggest_for_stray_word  # only after errors
 
             yield from suggest_for_stray_word(self._state, error, source)
         else:
-            self._failures.report_line(source, error)
+            self._failures.report_line(source, error, error_class=error_class)
 
     def _warn(self, line: PreparedLine) -> Steps:
         """Report in a dry run what the server would reject, as far as its schema and drivers show it."""
@@ -306,7 +308,7 @@ class LineRunner:
                 else:
                     yield from self.run_command(task, action, request)
             except LineError as error:  # earlier items of the line may have been sent
-                self._failures.report_line(task.source, error, error_class=GENERIC_ERROR)
+                yield from self.report_error(task.source, error, error_class=GENERIC_ERROR)
             except WaitStopped as stopped:
                 if str(stopped):
                     self._failures.report(task.source, action.start, str(stopped))

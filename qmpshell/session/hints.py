@@ -8,6 +8,7 @@ from ..errors import ConnectionLost
 from ..language import (
     MISSING_DRIVER,
     MISSING_SCHEMA,
+    WATCH,
     Missing,
     folded_name,
     has_typographic_quotes,
@@ -62,7 +63,7 @@ def _then_stop(state: SessionState, steps: Steps) -> Steps:
 def suggest_for_stray_word(state: SessionState, error: StrayWordError, source: SourceLine) -> Steps:
     """Suggest what a line whose arguments are words was meant to be. Then stop as `hint_steps` does."""
     start = error.command_start
-    if _item_at(source.line.text, start):  # not in the arguments of a shell command
+    if _item_at(source.line.text, start)[1]:  # not in the arguments of a shell command
         steps = suggest_command(state, error.command, source, start, has_words=True)
         yield from _then_stop(state, steps)
     else:
@@ -86,7 +87,7 @@ def suggest_command(
 
     typed, slash, own_name = name.partition("/")
     if typed and f"{slash}{own_name}" in COMMANDS:
-        text = _item_at(source.line.text, start)[len(typed) :]
+        text = _item_at(source.line.text, start)[1][len(typed) :]
         state.outbox.show(state.failures.place(source, start, f"use {shortened(text)}"))
         return
     names = yield from _command_names(state)
@@ -95,10 +96,10 @@ def suggest_command(
     hint = "" if is_known else own
     if is_known or has_words or not any(folded_name(name) == folded_name(it) for it in names):
         command = yield from _find_monitor_command(state, name, names)
-        text = _item_at(source.line.text, start)
+        before, text = _item_at(source.line.text, start)
         is_useful = command is not None and (command.parameters or not is_known)
         if text and is_useful and not _is_destructive(state, text, source):
-            hint = f"use /hmp {shortened(text)}"
+            hint = f"use {before}/hmp {shortened(text)}"
     if hint:
         state.outbox.show(state.failures.place(source, start, hint))
 
@@ -135,12 +136,17 @@ def _find_monitor_command(
     return commands.get(name.partition("/")[0])
 
 
-def _item_at(text: str, start: int) -> str:
-    """Return the text of the command that starts at an offset of a line, or ""."""
+def _item_at(text: str, start: int) -> tuple[str, str]:
+    """Return the text of the command that starts at an offset of a line, or "".
+
+    Before it, return what precedes it in its item: "", or `/watch` with its options.
+    """
     for part in parse(text).parts:
-        if part.tokens and part.tokens[0].start == start:
-            return text[start : part.tokens[-1].end]
-    return ""
+        starts = [token.start for token in part.tokens]
+        is_watch = bool(starts) and part.tokens[0].text == WATCH
+        if start in (starts if is_watch else starts[:1]):
+            return text[starts[0] : start], text[start : part.tokens[-1].end]
+    return "", ""
 
 
 def _suggest_parameter(state: SessionState, request: Request) -> Steps:

@@ -412,6 +412,17 @@ def test_human_monitor_line_is_recognized(line: str, hint: str, interactive: boo
     assert monitor_hint(line, interactive=interactive) == ([hint] if hint else [])
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("/watch -c 2 info block", "use /watch -c 2 /hmp info block"),
+        ("/watch x; info block", "use /hmp info block"),
+    ],
+)
+def test_watched_human_monitor_line_is_recognized(line: str, hint: str) -> None:
+    assert monitor_hint(line, interactive=True)[-1:] == [hint]
+
+
 def test_human_monitor_command_with_qmp_name_is_recognized() -> None:
     assert monitor_hint("resize drive0", names=["resize"]) == ["use /hmp resize drive0"]
 
