@@ -548,6 +548,8 @@ def _parse_arguments(line: str, item: CommandItem, tokens: list[Token]) -> None:
         _check_no_option_string(line, item)
 
 
+# The option that no command accepts: its syntax differs from that of chardev-add.
+_CHARDEV = "-chardev"
 # A further option after the text of an option string.
 _MORE_OPTIONS = r",[\w.-]+="
 
@@ -555,7 +557,7 @@ _MORE_OPTIONS = r",[\w.-]+="
 def _check_no_option_string(line: str, item: CommandItem) -> None:
     """Reject `device_add e1000,id=n`, which has the syntax of QEMU's command line."""
     name, found = item.name, item.arguments
-    command = option_command_name(name.text) if found else ""
+    command = _option_command(name.text) if found else ""
     if not command:
         return
     first = found[0]
@@ -572,6 +574,11 @@ def _check_no_option_string(line: str, item: CommandItem) -> None:
         hint=option_hint(command, text),
     )
     item.errors.append(error)
+
+
+def _option_command(name: str) -> str:
+    """Return the command for an option of QEMU's command line, or for its own name, or ""."""
+    return "chardev-add" if name == _CHARDEV else option_command_name(name)
 
 
 def option_hint(command: str, text: str) -> str:
@@ -639,6 +646,9 @@ def _not_an_argument(name: Token, tokens: Sequence[Token], position: int) -> Lin
 
 def _keyless_word(name: Token, token: Token, reason: str) -> LineError:
     text, hint = token.text, "expected KEY=VALUE"
+    command = _option_command(name.text) if name.text.startswith("-") else ""
+    if command:
+        return token.error(reason, hint=option_hint(command, text))
     key = "" if text.startswith(_DASHES) else main_argument(name.text)
     if key and text == key:
         return token.error(f"{key} has no value", hint=f"expected {key}=VALUE")

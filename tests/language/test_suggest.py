@@ -462,6 +462,9 @@ def test_words_of_shell_command_get_no_monitor_hint() -> None:
         ("device_add e1000,id=n,bus=b x=1", "use /keyval device_add e1000,id=n,bus=b x=1"),
         ("device_add driver=e1000,id=n", "use /keyval device_add driver=e1000,id=n"),
         ("-device e1000,id=n", "use /keyval device_add e1000,id=n"),
+        ("-device e1000", "use /keyval device_add e1000"),
+        ("-chardev null,id=c", "use /hmp chardev-add null,id=c"),
+        ("-chardev null", "use /hmp chardev-add null"),
         ("chardev_add null,id=c", "use /hmp chardev-add null,id=c"),
         ("object_add secret,id=s", "use /keyval object-add secret,id=s"),
         (
