@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+from ..qmp import encode, parse_scalar
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 
-_WRONG_TYPE = r"Invalid parameter type for '([^']*)', expected: string"
+_WRONG_TYPE = r"Invalid parameter type for '([^']*)', expected: (string|boolean)"
 # A job's default id is its device's name, which a node does not have (QEMU: blockjob.c).
 _NO_JOB_ID = "Invalid job ID ''"
 # QEMU: qobject-input-visitor.c, qerror.h, qapi-util.c; qom/object.c for a property.
@@ -26,12 +29,35 @@ _MIN_START = 4
 _MAX_STARTS = 8
 
 
-def error_hint(desc: str) -> str:
-    """Return a hint for the error message `desc` of a server, or ""."""
+def error_hint(desc: str, arguments: dict[str, Any] | None = None) -> str:
+    """Return a hint for the error message `desc` of a server, or "".
+
+    `arguments` are those of the command if they were typed as KEY=VALUE.
+    """
     if desc.startswith(_NO_JOB_ID):
         return "a job on a node needs an id: add job-id=NAME"
     match = re.search(_WRONG_TYPE, desc)
-    return f"quote the value of {match[1]} to send it as text" if match else ""
+    if match is None:
+        return ""
+    if match[2] == "boolean":
+        return _boolean_hint(match[1], arguments or {})
+    return f"quote the value of {match[1]} to send it as text"
+
+
+def _boolean_hint(name: str, arguments: dict[str, Any]) -> str:
+    """Return the hint for a boolean that was sent as text because its type is unknown, or "".
+
+    `name` is the end of the path of the argument.
+    """
+    todo: list[tuple[str, object]] = list(arguments.items())
+    for path, value in todo:
+        if isinstance(value, dict):
+            todo += [(f"{path}.{key}", member) for key, member in value.items()]
+        elif isinstance(value, str) and f".{path}".endswith(f".{name}"):
+            found, is_boolean = parse_scalar(value, "boolean")
+            if is_boolean:
+                return f"{DID_YOU_MEAN}{path}:={encode(found)}?"
+    return ""
 
 
 def names_a_parameter(desc: str) -> bool:

@@ -389,7 +389,7 @@ class Session:
             self._outbox.show(state.place(request, text))
             return
         self.state.failures.mark()
-        hint = error_hint(reply.desc)
+        hint = error_hint(reply.desc, request.arguments if request.is_typed else None)
         if hint:
             self._outbox.show(state.place(request, hint))
         else:

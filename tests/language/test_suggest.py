@@ -266,6 +266,23 @@ def test_wrong_type_error_gets_hint() -> None:
     assert found[1] == hint(text, place="stdin:1:7")
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("x model.name=off model.props.sse=off", "did you mean model.props.sse:=false?"),
+        ("x sse=on", "did you mean sse:=true?"),
+        ("x sse=maybe", ""),
+        ("x no-sse=on", ""),
+        ('{"execute": "x", "arguments": {"sse": "on"}}', ""),
+    ],
+)
+def test_text_for_boolean_gets_hint(line: str, text: str) -> None:
+    driver = Driver(probe=False)
+    driver.line(line)
+    found = driver.bytes(error("Invalid parameter type for 'sse', expected: boolean"))
+    assert found[1:] == ([hint(text)] if text else [])
+
+
 @pytest.mark.parametrize("line", ["device_dle id=x", "wait", "query-blok", "zzzzzzzz"])
 def test_mistyped_command_has_same_hint_while_typing(line: str) -> None:
     entities = [{"name": name, "meta-type": "command", "arg-type": "0"} for name in NAMES]
