@@ -151,6 +151,25 @@ def test_info_with_wrong_words_explains_usage(line: str, carets: str, reason: st
     assert Driver(interactive=True).line(line) == [mistake(line, carets, reason, hint)]
 
 
+@pytest.mark.parametrize(
+    ("line", "carets", "reason", "hint"),
+    [
+        ("/info -v status x", "                ^", "status has no argument 'x'", "status"),
+        (
+            "/info qom-tree / b",
+            "                 ^",
+            "qom-tree has no argument 'b'",
+            "qom-tree [PATH]",
+        ),
+    ],
+)
+def test_info_with_extra_word_marks_it(line: str, carets: str, reason: str, hint: str) -> None:
+    driver = Driver(interactive=True)
+    assert driver.line(line) == [ASKED]
+    found = driver.bytes(reply(COMMANDS, 1))
+    assert found == [mistake(line, carets, reason, f"usage: /info {hint}")]
+
+
 def test_info_of_guest_agent_is_mistake() -> None:
     driver = Driver(interactive=True, agent=True, negotiate=False)
     (found,) = driver.line("/info block")

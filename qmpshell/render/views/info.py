@@ -15,7 +15,7 @@ from ..document import NAME, PLAIN, Span
 from .describe import sections, text_lines
 from .graph import Graph, draw_graph
 from .table import human_text
-from .view import Ask, AskError, Call, InfoError, LazyLines, View, guard, require
+from .view import Ask, AskError, Call, InfoError, InfoUsageError, LazyLines, View, guard, require
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,12 +59,13 @@ def _request(view: View, call: Call) -> Steps:
 
 def _parse(name: str, view: View, words: Sequence[str], commands: frozenset[str]) -> Call:
     """Return the call for the words after a name. Raises InfoError."""
-    usage = f"usage: info {name} {view.usage}".rstrip()
+    usage = f"{name} {view.usage}".rstrip()
     parameters, flags = view.parameters, view.flags
     given = [word for word in words if word not in flags]
     options = [word for word in given if flags and word.startswith("-")]
     for word in (*options, *given[len(parameters) :]):
-        raise InfoError(f"{name} has no argument '{word}'; {usage}")
+        reason = f"{name} has no argument '{word}'"
+        raise InfoUsageError(reason, usage, position=words.index(word))
     found: dict[str, Any] = {}
     for parameter, word in zip_longest(parameters, given):
         if word is not None:
@@ -72,7 +73,7 @@ def _parse(name: str, view: View, words: Sequence[str], commands: frozenset[str]
         elif parameter.default:
             found[parameter.name] = parameter.default
         elif not parameter.is_optional:
-            raise InfoError(f"an argument is missing; {usage}")
+            raise InfoUsageError("an argument is missing", usage)
     return Call(found, frozenset(words) & frozenset(flags), commands)
 
 

@@ -31,6 +31,20 @@ class InfoError(Exception):
         self.error_class = error_class
 
 
+class InfoUsageError(InfoError):
+    """The words after the name of a view are wrong.
+
+    `usage` is the name with its arguments. `position` is that of the wrong word, or None if one is
+    missing.
+    """
+
+    def __init__(self, reason: str, usage: str, *, position: int | None = None) -> None:
+        super().__init__(f"{reason}; usage: info {usage}")
+        self.reason = reason
+        self.usage = usage
+        self.position = position
+
+
 class AskError(InfoError):
     """The error that a server returned to a request."""
 

@@ -57,7 +57,7 @@ def run_info(context: CommandContext, call: ShellCommand) -> Steps:
 
         context.show_view([Table(listing(views))], lambda: [name for name, _ in views])
         return
-    yield from _show(context, words, commands)
+    yield from _show(context, call, words, commands)
 
 
 def _available(
@@ -71,9 +71,12 @@ def _available(
     return available(commands, queries_of(schema) if schema is not None else ())
 
 
-def _show(context: CommandContext, words: list[str], commands: frozenset[str]) -> Steps:
-    """Show a view."""
+def _show(
+    context: CommandContext, call: ShellCommand, words: list[str], commands: frozenset[str]
+) -> Steps:
+    """Show a view. Raises LineError."""
     from ...render.views.info import data_of, find_view, no_view_text, view_steps
+    from ...render.views.view import InfoUsageError
 
     name = words[0]
     view = find_view(name, commands)
@@ -84,7 +87,12 @@ def _show(context: CommandContext, words: list[str], commands: frozenset[str]) -
         return
     asked: list[tuple[Ask, Any]] = []
     steps = view_steps(name, view, words[1:], commands)
-    lines = yield from _answer_requests(context, steps, asked)
+    try:
+        lines = yield from _answer_requests(context, steps, asked)
+    except InfoUsageError as error:
+        position = error.position
+        wrong = call if position is None else call.tokens[position + 1 - len(words)]
+        raise wrong.error(escape(error.reason), hint=f"usage: {call.name} {error.usage}") from None
     if lines is not None:
         context.show_view([Lines(lines, wrap=True)], lambda: data_of(asked))
 
@@ -149,7 +157,7 @@ def _answer_requests(
     The requests and their results are added to `asked`.
     """
     from ...render.views.info import request_lines
-    from ...render.views.view import AskError, InfoError
+    from ...render.views.view import AskError, InfoError, InfoUsageError
 
     try:
         batch = next(steps)
@@ -169,6 +177,8 @@ def _answer_requests(
     except StopIteration as stop:
         result: T = stop.value
         return result
+    except InfoUsageError:  # the caller reports it, with its place
+        raise
     except InfoError as error:
         context.fail(escape(str(error)), error_class=error.error_class or GENERIC_ERROR)
         return None
