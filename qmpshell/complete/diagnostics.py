@@ -38,6 +38,7 @@ from .target import (
     find_tree,
     finished_context,
     items_of,
+    with_command,
 )
 from .types import is_required, missing_below
 
@@ -489,7 +490,7 @@ def find_warnings(context: Context, sources: CompletionSources) -> list[str]:
     others: list[Diagnostics] = []
     for part in items_of(tree):
         holds_cursor = _holds(part, cursor)
-        item = context if holds_cursor else finished_context(tree.line, part)
+        item = with_command(context) if holds_cursor else finished_context(tree.line, part)
         findings = Diagnostics(item, sources, is_finished=not holds_cursor)
         if not holds_cursor:
             findings.name_command()
@@ -536,6 +537,8 @@ def find_mistake(
     is_open = part is not None and isinstance(part.item, RawItem) and not part.item.token.closed
     if error.start <= cursor <= error.end or (is_open and error.start <= cursor):
         return None
+    if part is not None and _is_at_name(part, cursor):
+        return error
     place, word = cursor, _MORE if tree.line[cursor - 1 : cursor].strip() else _ANY_ARGUMENT
     if part is not None and isinstance(part.item, ShellCommandItem):
         place, word = part.end, _ANY_WORD
@@ -545,6 +548,12 @@ def find_mistake(
     start = error.start + (len(word) if error.start >= place else 0)
     found = [_first_error(longer, other, sources) for other in (None, *items_of(longer))]
     return error if start in [other.start for other in found if other is not None] else None
+
+
+def _is_at_name(part: Part, cursor: int) -> bool:
+    """Return True if the cursor is in the name of the item, or before its JSON object."""
+    first = part.tokens[0]
+    return cursor <= (first.start if isinstance(part.item, RawItem) else first.end)
 
 
 def _holds(part: Part, cursor: int) -> bool:

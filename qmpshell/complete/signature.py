@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..record import Record
 from .diagnostics import find_warnings
 from .members import open_members
-from .target import EVENT, find_target
+from .target import EVENT, find_target, with_command
 from .types import is_required
 
 TYPE_CHECKING = False
@@ -230,7 +230,7 @@ def describe(line: str, cursor: int, sources: CompletionSources) -> Signature | 
     """Return the signature of the command at the cursor and its diagnostics, or None. Never fails."""
     context = find_target(line, cursor)
     warnings = find_warnings(context, sources)
-    call = context.call
+    call = with_command(context).call
     if call is not None and call.name:
         types = sources.types_of(call.name)
         type_name = types.of_call(call)

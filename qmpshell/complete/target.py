@@ -648,6 +648,20 @@ def finished_context(line: str, part: Part) -> Context:
     return _Finder(line[:last], last + 1).item_context(part.tokens, part)
 
 
+def with_command(context: Context) -> Context:
+    """Return the context, or if it has no command, that of the item around the cursor.
+
+    A cursor in the name of a command is not in its arguments. A name at the end of a line is being
+    typed.
+    """
+    tree, cursor = context.tree, context.cursor
+    if context.call is None and tree is not None:
+        for part in items_of(tree):
+            if part.tokens[0].start <= cursor < part.tokens[-1].end:
+                return finished_context(tree.line, part)
+    return context
+
+
 def items_of(tree: Tree) -> list[Part]:
     """Return the parts of a line that are not empty, up to the maximum number."""
     return [part for part in tree.parts if part.tokens][:_MAX_ITEMS]

@@ -40,6 +40,8 @@ def styles(signature: Signature) -> dict[str, str]:
     ("line", "begins"),
     [
         ("block-stream ", "block-stream device: str [job-id: str] [base: str]"),
+        ("|block-stream speed=1", "block-stream device: str [job-id: str] [base: str]"),
+        ("bl|ock-stream speed=1", "block-stream device: str [job-id: str] [base: str]"),
         ("blockdev-add ", "blockdev-add driver: blkdebug|blklogwrites|… node-name: str [discard"),
         (
             "blockdev-add driver=qcow2 ",
@@ -319,6 +321,15 @@ def test_invalid_enum_value_suggests_valid_values(
         ("block-stream ; query-status ", ["block-stream: missing: device"]),
         ("block-stream; query-status ", ["block-stream: missing: device"]),
         ("block-stream ¦; query-status ", []),
+        ("¦block-stream base=x", ["missing: device"]),
+        ("blo¦ck-stream base=x", ["missing: device"]),
+        ("blo¦k-stream a=x", ["the server has no command 'blok-stream': did you mean block-stream?"]),
+        ("stop ; ¦block-stream x", [
+            "block-stream has no argument 'x'; expected KEY=VALUE: did you mean device=x?"]),
+        ('¦{"execute":"block-stream","arguments":{"x":1}}', [
+            "block-stream has no argument 'x'", "missing: device"]),
+        ('stop ; ¦{"execute":nan}', ["expected a value, not 'nan'"]),
+        ("query-status ; blok¦", []),
         ("query-status¦ ; block-stream ", ["block-stream: missing: device"]),
         ("block-stream base=x | jq .", ["block-stream: missing: device"]),
         ("block-stream base=x > /tmp/x", ["block-stream: missing: device"]),
