@@ -26,7 +26,10 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 
 
 def spell_key(target: CompletionTarget, name: str, ending: str) -> str:
-    """Return a member's name as typed text. `ending` is `=`, or `.` if the key continues."""
+    """Return a member's name as typed text.
+
+    `ending` is `=`, `.` if the key continues, or the only value.
+    """
     if target.writing == LITERAL:
         quoted = quote(name, target.quote)
         return (
@@ -35,8 +38,8 @@ def spell_key(target: CompletionTarget, name: str, ending: str) -> str:
     text = name
     if target.writing != KEYVAL and (target.quote or not is_plain_part(name)):
         text = utf8_string(name)
-    is_there = target.next_char == ending or (ending == "=" and target.next_char == ":")
-    return text if is_there else text + ending
+    is_there = target.next_char == ending[:1] or (ending == "=" and target.next_char == ":")
+    return text if ending and is_there else text + ending
 
 
 def is_plain_part(name: str) -> bool:
@@ -112,6 +115,8 @@ def spell_word(text: str, mark: str = "") -> str:
 # Order: the discriminator, required members, members that contain required ones, optional members, and
 # members that only the server has.
 _TAG, _REQUIRED, _DEEPER, _OPTIONAL, _OPEN = range(5)
+# The value of an object without members, after its key.
+_EMPTY = "={}"
 # The description of a key that continues after a dot.
 _INSIDE = "{…}"
 
@@ -251,7 +256,8 @@ class _KeyCandidates(_Candidates):
         if is_scalar and partial is None:
             yield key, "="
         if "object" in names:
-            yield key, "."
+            has_members = self._types.has_members(names["object"])
+            yield key, "." if has_members or self._target.writing == KEYVAL else _EMPTY
         if "array" in names:
             element = schema.element_type(names["array"]) or ""
             for index, child in partial.members.items() if partial is not None else ():

@@ -67,6 +67,10 @@ class TypeResolver:
         """Return the members of an object, with the branches that its values choose."""
         return self.schema.members(type_name, given.text_of if given is not None else None)
 
+    def has_members(self, type_name: str) -> bool:
+        """Return True if an object of this type may have members."""
+        return bool(self.members(type_name, None)) or self.schema.tag(type_name) is not None
+
     def tags(self, type_name: str, given: Value | None) -> Iterable[str]:
         """Return the known discriminators, from the outermost union inwards."""
         return self.schema.tags(type_name, given.text_of if given is not None else None)

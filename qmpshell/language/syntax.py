@@ -609,6 +609,7 @@ def _not_alone(token: Token) -> LineError:
 # Word processors and web pages replace a hyphen by others.
 _DASHES = ("-", "\N{EN DASH}", "\N{EM DASH}", "\N{MINUS SIGN}")
 # "KEY=VALUE" in quotes: the key with its operator, and the rest.
+_OPEN_KEY = r"[\w-]+(?:\.[\w-]+)*\."  # a key whose last part is missing
 _QUOTED_ARGUMENT = r'"([\w.-]+=)(.*)'
 
 
@@ -634,7 +635,7 @@ def _not_an_argument(name: Token, tokens: Sequence[Token], position: int) -> Lin
     elif text.startswith(("=", ":=")):
         hint = _NO_BLANKS
     elif before is not None:
-        hint = "expected KEY=VALUE; quote a value that contains blanks"
+        hint = _hint_after_value(text)
     elif text.startswith(("|", "<", ">")):
         hint = f"a blank must follow {text[0]}"
     elif text == ")":
@@ -642,6 +643,12 @@ def _not_an_argument(name: Token, tokens: Sequence[Token], position: int) -> Lin
     else:
         return _keyless_word(name, token, reason)
     return token.error(reason, hint=hint)
+
+
+def _hint_after_value(text: str) -> str:
+    if re.fullmatch(_OPEN_KEY, text):
+        return f"expected {text}MEMBER=VALUE, or {text[:-1]}={{}} without members"
+    return "expected KEY=VALUE; quote a value that contains blanks"
 
 
 def _keyless_word(name: Token, token: Token, reason: str) -> LineError:

@@ -111,6 +111,8 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
         ("object-add qom-type=thro", ["throttle-group "]),
         ("object-add qom-type=secret ", ["id="]),
         ("netdev_add type=user hostn", ["hostname="]),
+        ("transaction actions.0.type=abort actions.0.", ["data={}"]),
+        ("transaction actions.0.type=abort ", ["actions.0.data={}"]),
         # Arrays.
         ("blockdev-reopen opt", ["options.0."]),
         (

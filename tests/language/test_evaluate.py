@@ -335,6 +335,13 @@ ESCAPE_IT = "in double quotes, write it as a JSON escape, such as \\u0007"
         ),
         ("x --a", "x has no argument '--a'", 2, 5, "did you mean a=…?"),
         ("x -- a=1", "x has no argument '--'", 2, 4, "expected KEY=VALUE"),
+        (
+            "x a=b c.d.",
+            "x has no argument 'c.d.'",
+            6,
+            10,
+            "expected c.d.MEMBER=VALUE, or c.d={} without members",
+        ),
         ("x a= 5", "x has no argument '5'", 5, 6, NO_BLANKS),
         ("x a = 5", "x has no argument 'a'", 2, 3, NO_BLANKS),
         ("x a =5", "x has no argument 'a'", 2, 3, NO_BLANKS),
