@@ -20,7 +20,9 @@ else:
         __name__,
         {
             "completer": "complete complete_program",
-            "diagnostics": "find_event_mistake find_mistyped_names find_rejections",
+            "diagnostics": (
+                "accepts_empty_object find_event_mistake find_mistyped_names find_rejections"
+            ),
             "hmp": (
                 "INFO HmpCatalogue HmpCommand Parameter choices_after complete_hmp hmp_line"
                 " is_flag parse_catalogue parse_parameters"

@@ -513,6 +513,18 @@ def find_mistyped_names(message: str, sources: CompletionSources) -> list[str]:
     return [text for text in _find_all_wrong(message, sources) if DID_YOU_MEAN in text]
 
 
+def accepts_empty_object(message: str, path: Sequence[str], sources: CompletionSources) -> bool:
+    """Return True if a command in JSON accepts an object without members at a path."""
+    parts = items_of(parse(message))
+    call = finished_context(message, parts[0]).call if parts else None
+    if call is None:
+        return False
+    types = sources.types_of(call.name)
+    type_name = types.at(types.of_call(call), call.root, path)
+    members = types.members(type_name, None).values()
+    return types.schema.kind(type_name) == "object" and all(member.optional for member in members)
+
+
 def find_rejections(line: str, sources: CompletionSources) -> list[tuple[int, str]]:
     """Return what the server would reject in a complete line, each with the offset of its item."""
     found: list[tuple[int, str]] = []

@@ -27,8 +27,8 @@ else:
             ),
             "lines": "MAX_TYPED LineAssembler LogicalLine SourceLine is_transcript prompt_width",
             "suggest": (
-                "DID_YOU_MEAN edit_distance error_hint folded_name names_a_parameter"
-                " nearest_name suggestion_for"
+                "DID_YOU_MEAN edit_distance error_hint folded_name missing_parameter"
+                " names_a_parameter nearest_name suggestion_for"
             ),
             "syntax": (
                 "EXIT_COMMANDS INHERITED Action Command CommandItem FileWord Item Line"

@@ -19,6 +19,7 @@ _NO_JOB_ID = "Invalid job ID ''"
 _ABOUT_PARAMETER = r"(?:Invalid )?[Pp]arameter '|Property '[^']*' not found"
 
 
+_MISSING = r"Parameter '([^']*)' is missing"
 # The start of a hint that names what the user may have meant.
 DID_YOU_MEAN = "did you mean "
 _MAX_NAMES = 3
@@ -63,6 +64,16 @@ def _boolean_hint(name: str, arguments: dict[str, Any]) -> str:
 def names_a_parameter(desc: str) -> bool:
     """Return True if an error message of a server is about an argument or its value."""
     return re.match(_ABOUT_PARAMETER, desc) is not None
+
+
+def missing_parameter(desc: str) -> str:
+    """Return the key of the argument that a server misses, or "".
+
+    >>> missing_parameter("Parameter 'actions[0].data' is missing"), missing_parameter("x")
+    ('actions.0.data', '')
+    """
+    match = re.fullmatch(_MISSING, desc)
+    return re.sub(r"\[([0-9]+)\]", r".\1", match[1]) if match is not None else ""
 
 
 def suggestion_for(word: str, names: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from ..language import (
     Missing,
     folded_name,
     has_typographic_quotes,
+    missing_parameter,
     names_a_parameter,
     parse,
     shortened,
@@ -49,7 +50,7 @@ def hint_steps(state: SessionState, reply: Reply, request: Request) -> Steps | N
         return _then_stop(state, suggest_command(state, name, request.source, request.start))
     is_about_value = names_a_parameter(reply.desc) or has_typographic_quotes(request.data)
     if request.is_typed and request.text is None and is_about_value:
-        return _then_stop(state, _suggest_parameter(state, request))
+        return _then_stop(state, _suggest_parameter(state, request, reply.desc))
     return None
 
 
@@ -149,8 +150,11 @@ def _item_at(text: str, start: int) -> tuple[str, str]:
     return "", ""
 
 
-def _suggest_parameter(state: SessionState, request: Request) -> Steps:
-    """Suggest arguments and values with similar names, in the words of the prompt's diagnostics."""
+def _suggest_parameter(state: SessionState, request: Request, desc: str) -> Steps:
+    """Suggest arguments and values with similar names, in the words of the prompt's diagnostics.
+
+    For a missing object that needs no members, suggest an empty one.
+    """
     introspection = state.server.introspection
     if not introspection.has_schema and state.sender.can_query:
         yield from state.server.query(Missing(MISSING_SCHEMA))
@@ -158,11 +162,22 @@ def _suggest_parameter(state: SessionState, request: Request) -> Steps:
     if isinstance(driver, str) and driver not in introspection.drivers and state.sender.can_query:
         yield from state.server.query(Missing(MISSING_DRIVER, driver))
     # Few scripts need them.
-    from ..complete import AnsweredNames, CompletionSources, find_mistyped_names, properties_query
+    from ..complete import (
+        AnsweredNames,
+        CompletionSources,
+        accepts_empty_object,
+        find_mistyped_names,
+        properties_query,
+    )
 
     live = AnsweredNames()
     for name, properties in introspection.drivers.items():
         live.results[properties_query(name)] = [{"name": key} for key in properties or ()]
     known = CompletionSources(schema=introspection.schema, live=live)
-    for text in find_mistyped_names(request.data.decode("utf-8"), known):
+    message = request.data.decode("utf-8")
+    hints = find_mistyped_names(message, known)
+    missing = missing_parameter(desc)
+    if missing and not hints and accepts_empty_object(message, missing.split("."), known):
+        hints.append(f"add {missing}={{}}")
+    for text in hints:
         state.outbox.show(state.place(request, text))

@@ -13,6 +13,7 @@ from qmpshell.errors import CONNECTION, FAILED, LineError
 from qmpshell.language import error_hint, parse, suggestion_for
 from qmpshell.qmp import Reply, Schema
 from qmpshell.session import COMMANDS as SHELL_COMMANDS, Request, unknown_command_name
+from tests.harness.schemas import SYSTEMS, entities
 from tests.harness.sessions import (
     DONE,
     REFUSAL,
@@ -354,6 +355,29 @@ def test_unlike_or_raw_argument_gets_no_hint(line: str) -> None:
     driver.line(line)
     shown = driver.bytes(error("Parameter 'x' is unexpected"))
     assert [effect[0] for effect in shown] == ["reply"]
+
+
+@pytest.mark.parametrize("server", SYSTEMS)
+@pytest.mark.parametrize(
+    ("line", "missing_name", "text"),
+    [
+        ("chardev-add id=c backend.type=null", "backend.data", "add backend.data={}"),
+        ("transaction actions.0.type=abort", "actions[0].data", "add actions.0.data={}"),
+        ("chardev-add id=c backend.type=file", "backend.data", ""),
+        ("chardev-add backend.type=null", "id", ""),
+    ],
+)
+def test_missing_object_without_required_members_gets_hint(
+    server: str, line: str, missing_name: str, text: str
+) -> None:
+    driver = Driver()
+    schema_entities = reply(entities(server), 1)
+    if driver.line(line) == [own_question(1, "query-qmp-schema")]:
+        driver.bytes(schema_entities)
+    shown = driver.bytes(error(f"Parameter '{missing_name}' is missing"))
+    if own_question(1, "query-qmp-schema") in shown:
+        shown = [*shown[:1], *driver.bytes(schema_entities)]
+    assert shown[1:] == ([hint(text)] if text else [])
 
 
 def test_other_error_gets_no_hint() -> None:
