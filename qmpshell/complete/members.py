@@ -484,9 +484,20 @@ class _ValueCandidates(_Candidates):
         scheme, colon, path = self._target.text.partition(":")
         if not colon:
             for prefix, meta in _MIGRATION_URIS.items():
-                yield self._unfinished(prefix, meta)
+                if prefix != "file:" or self._migrates_to_files():
+                    yield self._unfinished(prefix, meta)
         elif scheme in ("unix", "file"):
             yield from self._files(path, scheme + colon)
+
+    def _migrates_to_files(self) -> bool:
+        """Return True if the server can migrate to a file (QEMU 8.2).
+
+        No schema contains the schemes of a URI. They are those of the other form of address.
+        """
+        info = self._types.schema.command("migrate")
+        path = ("channels", "0", "addr", "transport")
+        transport = self._types.at(info.arg_type if info is not None else "", None, path)
+        return "file" in self._types.schema.enum_values(transport)
 
     def _files(self, path: str, prefix: str = "") -> Iterator[Candidate]:
         for name, kind in file_names(path, self._sources):

@@ -295,7 +295,7 @@ def texts(line: str, server: str = "10", sources: CompletionSources | None = Non
         ("qom-set path=/machine/unattached property=size value=", []),
         ("qom-set path=/machine/unattached property=rerror value=", ["report", "on", "auto"]),
         # The schemes of a migration.
-        ("migrate uri=", ["tcp:", "unix:", "exec:", "fd:", "file:"]),
+        ("migrate uri=", ["tcp:", "unix:", "exec:", "fd:"]),
         ("migrate-incoming uri=t", ["tcp:"]),
         ('migrate uri="', ['"tcp:', '"unix:', '"exec:']),
         ("migrate-recover uri=unix:/run/z", ["unix:/run/z.sock"]),
@@ -425,6 +425,12 @@ def test_drivers_that_create_images_come_first(server: str, line: str) -> None:
     creating = {"file", "luks", "nfs", "parallels", "qcow", "qcow2", "vdi", "vhdx", "vmdk", "vpc"}
     assert creating <= set(found[:first])
     assert {"null-co", "nbd", "raw", "quorum"} <= set(found[first:])
+
+
+@pytest.mark.parametrize("command", ["migrate", "migrate-incoming"])
+def test_file_migration_is_offered_if_supported(command: str) -> None:
+    assert "file:" in texts(f"{command} uri=", "10")
+    assert "file:" not in texts(f"{command} uri=", "7.2")
 
 
 def test_object_key_is_offered_with_a_dot() -> None:
