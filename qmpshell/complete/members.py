@@ -8,7 +8,7 @@ from ..qmp import DEVICE_ADD, is_ambiguous, linked_kind, natural_key, references
 from ..render import utf8_string
 from .ranking import DIRECTORY, candidate_for, describe_match, with_description
 from .sources import LiveName, NameQuery
-from .target import EVENT, KEYVAL, LINE, LITERAL, CompletionTarget
+from .target import EVENT, HELP, KEYVAL, LINE, LITERAL, CompletionTarget
 from .types import is_required, missing_below
 
 TYPE_CHECKING = False
@@ -144,6 +144,7 @@ def raw_key_candidates(target: CompletionTarget, sources: CompletionSources) -> 
     whole = CompletionTarget(
         target.kind, target.raw, target.raw_start, call=target.call, writing=target.writing
     )
+    whole.subject = target.subject
     whole.next_char = target.next_char
     for candidate in key_candidates(whole, sources):
         if "." in candidate.name and "." in candidate.text.strip('.="'):
@@ -166,7 +167,9 @@ class _KeyCandidates(_Candidates):
                 or live_name.name == self._target.name_at_cursor
             ):
                 text = spell_key(self._target, live_name.name, "=")
-                yield candidate_for(live_name.name, text, live_name.meta, order=_OPEN)
+                yield self._as_help(
+                    candidate_for(live_name.name, text, live_name.meta, order=_OPEN)
+                )
 
     def _below(self, type_name: str) -> Iterator[Candidate]:
         compound = self._types.schema.compound(type_name)
@@ -205,13 +208,19 @@ class _KeyCandidates(_Candidates):
         for key, ending in endings:
             candidate = self._candidate(key, ending, member.type, needed, member.features)
             candidate.order = _OPTIONAL if is_partial else order
-            yield candidate
+            yield candidate if order == _TAG else self._as_help(candidate)
         if is_partial and there is not None and self._target.writing != LITERAL:
             for key, missing in missing_below(self._types, member.type, there):
                 for rest, ending in self._endings([name, *key], missing, None):
                     candidate = self._candidate(rest, ending, missing, "required")
                     candidate.order = _DEEPER
                     yield candidate
+
+    def _as_help(self, candidate: Candidate) -> Candidate:
+        """Return the candidate without its `=` if it names an argument for `/help`."""
+        if self._target.subject == HELP:
+            candidate.text = candidate.text.removesuffix(_EMPTY).removesuffix("=")
+        return candidate
 
     def _indices(self, element: str) -> Iterator[Candidate]:
         if self._target.writing == LITERAL:

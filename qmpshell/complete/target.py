@@ -54,6 +54,8 @@ ENVELOPE = "envelope"  # a member of a command in JSON
 WORD = "word"  # one of `words`
 INFO = "info"  # a view of /info, or an argument after `words`
 
+# Where a KEY needs no value: after `/help NAME`.
+HELP = "help"
 # What a FILE is for.
 ADDRESS = "address"  # a socket to connect to
 
@@ -100,7 +102,8 @@ class CompletionTarget(Record):
     path: tuple[str, ...] = ()
     writing: str = LINE  # or LITERAL or KEYVAL
     quote: str = ""  # the opening quote
-    # For a SETTING_VALUE, the setting; for a FILE, ADDRESS or "@"; for a COMMAND, ACTION or "oob".
+    # For a SETTING_VALUE, the setting; for a FILE, ADDRESS or "@"; for a COMMAND, ACTION or "oob";
+    # for a KEY, HELP or "".
     subject: str = ""
     # For a WORD, the words that fit; for INFO and ENVELOPE, those that are in the line already.
     words: tuple[str, ...] = ()
@@ -518,10 +521,21 @@ class _Finder:
             return self._context(*self._settings(tokens))
         if name in ("/graph", "/info", "/key"):
             return self._context(self._view_target(name, tokens))
+        if name == "/help" and tokens and self._cursor > tokens[0].end:
+            return self._help_arguments(tokens)
         kind = _WORDS.get(name)
         if kind is None or (tokens and self._cursor > tokens[-1].end):
             return self._context()
         return self._context(*self._word_targets(name, kind, tokens))
+
+    def _help_arguments(self, tokens: Sequence[Token]) -> Context:
+        """Return the context after `/help NAME`. The line does not run the command NAME."""
+        if tokens[0].kind != t.WORD:
+            return self._context()
+        targets = self.argument_context(COMMAND, tokens[0], tokens[1:]).targets
+        for target in targets:
+            target.subject = HELP if target.kind == KEY else target.subject
+        return self._context(*targets)
 
     def _view_target(self, name: str, tokens: Sequence[Token]) -> CompletionTarget:
         """Return what is completed after `/graph`, `/info` or `/key`."""

@@ -400,6 +400,8 @@ def test_every_command_of_line_is_checked(server: str, line: str, warnings: list
         ("/watch block-streem device=x ", [
             "the server has no command 'block-streem': did you mean block-stream?"]),
         ("/wait-job ", []),
+        ("/help block-stream devise", []),
+        ("/help block-stream devise ", []),
         ("/set color=always editing=", []),
     ],
 )  # fmt: skip
