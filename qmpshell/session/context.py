@@ -237,13 +237,16 @@ class CommandContext:
         request.is_view = True
         watch_round = self._round
         is_repeated = watch_round is not None and not watch_round.is_first
-        if not is_repeated:
-            if isinstance(command, Command):
-                self.runner.show_notes(command)
-            if self.shows_requests and not self.settings.verbose:
-                self._show_request(request.message)
+        if not is_repeated and isinstance(command, Command):
+            self.runner.show_notes(command)
+        is_shown = self.shows_requests and not self.settings.verbose and not is_repeated
         sent = request.as_own() if self._is_live else request
-        reply = yield from self.runner.send(self.task, sent, is_repeated=is_repeated)
+        reply = yield from self.runner.send(
+            self.task,
+            sent,
+            is_repeated=is_repeated,
+            show=self._show_request if is_shown else None,
+        )
         if watch_round is not None:
             watch_round.is_stopped |= reply is None
             if reply is not None and reply.is_error:

@@ -367,9 +367,17 @@ class LineRunner:
         return make_hmp_request(text, task.source, own_id, start=start, cpu=self._server.cpu)
 
     def send(
-        self, task: Task, request: Request, *, is_repeated: bool = False
+        self,
+        task: Task,
+        request: Request,
+        *,
+        is_repeated: bool = False,
+        show: Callable[[dict[str, Any]], None] | None = None,
     ) -> Generator[Step, Any, Reply | None]:
-        """Send a request, after confirmation unless it is repeated, and return its reply."""
+        """Send a request, after confirmation unless it is repeated, and return its reply.
+
+        `show` shows the message to the user as it is sent.
+        """
         request.redirect = task.redirect
         if self._settings.dry_run:
             self._state.answers.add_command(ShowCommand(request.data, request))
@@ -380,6 +388,8 @@ class LineRunner:
             if question and not (yield Confirm(question, request)):
                 self._outbox.show("not sent")
                 return None
+        if show is not None:
+            show(request.message)
         reply: Reply | None = yield Issue(request)
         return reply
 

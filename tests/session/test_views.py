@@ -77,6 +77,16 @@ def test_table_with_v_shows_request_without_secret() -> None:
     )
 
 
+def test_table_with_v_shows_request_after_confirmation() -> None:
+    driver = Driver(interactive=True, probe=False)
+    assert [item[0] for item in driver.line("/table -v quit")] == ["ask"]
+    assert driver.answer(go_on=False) == [("tell", "not sent")]
+    assert [item[0] for item in driver.line("/table -v quit")] == ["ask"]
+    shown, request = driver.answer(go_on=True)
+    assert shown == ("tell", '-> {"execute": "quit"}')
+    assert request[0] == "send"
+
+
 def test_quoted_filter_is_no_glob() -> None:
     value = [{"a": "q*", "b": 1}, {"a": "qx", "b": 2}]
     assert table_of('/table b a="q*" query-x', value) == [("page", "b\n1")]
