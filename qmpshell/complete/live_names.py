@@ -370,6 +370,12 @@ _PCI = "PCI"
 _EXPRESS = ("PCIE", "CXL")
 _EXPANDERS = ("pxb-bus", "pxb-pcie-bus", "pxb-cxl-bus")
 _PCI_BUSES = (_PCI, *_EXPRESS, *_EXPANDERS)
+# Properties that all devices on a bus of a type have, and no others.
+_BUS_PROPERTIES = {
+    _PCI: ("addr", "multifunction"),
+    "SCSI": ("scsi-id", "lun"),
+    "usb-bus": ("port", "msos-desc"),
+}
 # The port of a switch towards the root: only ports are below it.
 _UPSTREAM = "upstream"
 # Buses within a device or the board, to which no device can be added.
@@ -396,13 +402,23 @@ def displays(subject: str, results: QueryResults) -> Iterator[LiveName]:
 
 def buses(subject: str, results: QueryResults) -> Iterator[LiveName]:
     """Yield the buses that fit the driver if that is known of any, else free ports first."""
-    wanted = bus_of(subject, results.get(DRIVERS_HELP)) if subject else ""
+    wanted = _bus_type(subject, results) if subject else ""
     found = [bus for bus in parse_buses(results.get(TREE)) if bus.type not in _INNER_BUSES]
     fitting = [item for item in found if wanted and _fits(item.type, wanted)]
     for bus in fitting or found:
         about = _bus_words(bus.type) + (f" on {bus.owner}" if bus.owner else "")
         is_port = bool(fitting) or bus.type in _EXPRESS
         yield LiveName(bus.name, about, order=_hotplug_rank(bus) if is_port else 1)
+
+
+def _bus_type(driver: str, results: QueryResults) -> str:
+    """Return the bus type of a driver from the list of drivers or its properties, or ""."""
+    listed = bus_of(driver, results.get(DRIVERS_HELP))
+    if listed:
+        return listed
+    names = {live_name.name for live_name in properties(driver, results)}
+    found = (bus for bus, marks in _BUS_PROPERTIES.items() if names.issuperset(marks))
+    return next(found, "")
 
 
 def _bus_words(type_name: str) -> str:
@@ -592,6 +608,17 @@ def _driver_queries(_subject: str, results: QueryResults) -> list[LiveQuery]:
     return [DRIVERS, DRIVERS_HELP] if results.get(DRIVERS) is not None else [DRIVERS]
 
 
+def _bus_queries(driver: str, results: QueryResults) -> list[LiveQuery]:
+    """Return the queries for the buses that fit a driver.
+
+    If the bus type of the driver is unknown, its properties show it. The list of all drivers is not
+    queried for this, because that query may load modules.
+    """
+    if not driver or bus_of(driver, results.get(DRIVERS_HELP)):
+        return [TREE]
+    return [TREE, *_device_properties(driver, results)]
+
+
 _NODES = (FLAT_NODES,)
 _BLOCK = (FLAT_NODES, BLOCK)
 _DEVICES = (PERIPHERAL, ANONYMOUS)
@@ -624,9 +651,7 @@ _KINDS: dict[str, tuple[_Queries, _Reader]] = {
     kinds.QDEV: (_DEVICES, qdevs),
     kinds.DISPLAY: (_DEVICES, displays),
     kinds.BLOCK_QDEV: ((BLOCK,), block_qdevs),
-    # The bus type of a driver is used if the drivers are known. They are not queried for this,
-    # because that query may load modules.
-    kinds.BUS: ((TREE,), buses),
+    kinds.BUS: (_bus_queries, buses),
     kinds.CPU_MODEL: ((CPU_MODELS,), _cpu_models),
     kinds.DEVICE_DRIVER: (_driver_queries, drivers),
     kinds.DEVICE_PROPERTY: (_device_properties, properties),

@@ -25,6 +25,7 @@ from qmpshell.complete import (
     parse_buses,
     parse_drivers,
     parse_netdevs,
+    properties_query,
     queries_for,
     stale_after_event,
 )
@@ -328,9 +329,29 @@ def test_hotpluggable_buses_come_first() -> None:
     assert list(names_with_meta({**known, TREE: old}, kinds.BUS, "e1000")) == ["pci.0", "a-full"]
 
 
-def test_bus_queries_never_load_modules() -> None:
-    assert queries_for(NameQuery(kinds.BUS, "e1000"), {}) == [TREE]
+def test_bus_queries_never_load_all_modules() -> None:
+    properties = properties_query("e1000")
+    assert queries_for(NameQuery(kinds.BUS, "e1000"), {}) == [TREE, properties]
     assert queries_for(NameQuery(kinds.BUS, "e1000"), {DRIVERS: []}) == [TREE]
+    assert queries_for(NameQuery(kinds.BUS, ""), {}) == [TREE]
+    known = {DRIVERS: [{"name": "e1000"}], DRIVERS_HELP: 'name "e1000", bus PCI\n'}
+    assert queries_for(NameQuery(kinds.BUS, "e1000"), known) == [TREE]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("addr multifunction mac", ["rp0", "pcie.0"]),
+        ("scsi-id lun drive", ["scsi0.0"]),
+        ("port msos-desc", ["usb0.0"]),
+    ],
+)
+def test_bus_names_match_the_drivers_properties(
+    machine: dict[LiveQuery, object], names: str, expected: list[str]
+) -> None:
+    listed = [{"name": name, "type": "str"} for name in names.split()]
+    known = {TREE: machine[TREE], properties_query("x"): listed}
+    assert list(names_with_meta(known, kinds.BUS, "x")) == expected
 
 
 def test_unknown_driver_bus_ranks_free_ports_first() -> None:
