@@ -215,6 +215,13 @@ def test_help_word_without_queries_shows_help() -> None:
     assert (kind, "/help keys" in text) == ("page", True)
 
 
+@pytest.mark.parametrize("human", [False, True])
+def test_help_describes_lines_of_the_mode(human: bool) -> None:
+    _, text = Driver(hmp=human).line("/help")[0]
+    assert ("A line is COMMAND KEY=VALUE" in text) == (not human)
+    assert ("A line is a command of the human monitor" in text) == human
+
+
 def test_help_of_keys_lists_every_key() -> None:
     text = help_text("/help keys")
     assert re.search(r"^ *F1 +show help for the command", text, re.M)

@@ -79,6 +79,10 @@ _OVERVIEW = (
     "A line is COMMAND KEY=VALUE … or a JSON object; /help COMMAND shows its arguments, and"
     " /help keys lists the keys."
 )
+_HUMAN_OVERVIEW = (
+    "A line is a command of the human monitor, which help lists, or a shell command; /help keys lists"
+    " the keys."
+)
 # The argument that selects the list of keys. No server has such a command or type.
 KEYS = "keys"
 # What the keys of the prompt do. The terminal binds the others as Emacs and vi do.
@@ -112,7 +116,7 @@ KEY_BINDINGS = (
 def run_help(context: CommandContext, call: ShellCommand) -> Steps:
     """Run `/help [NAME [KEY] [KEY=VALUE…]]`."""
     if not call.tokens:
-        context.show_document(_overview())
+        context.show_document(_overview(human=context.settings.hmp))
         return
     name, key, given = call.tokens[0], *_given(call)
     own = _keys_page() if call.tokens == [name] and name.text == KEYS else _own_page(name.text)
@@ -188,9 +192,9 @@ def _given(call: ShellCommand) -> tuple[str, dict[str, str]]:
     return (keys[0].text if keys else ""), given
 
 
-def _overview() -> list[Block]:
+def _overview(*, human: bool) -> list[Block]:
     page = Page()
-    page.text(_OVERVIEW)
+    page.text(_HUMAN_OVERVIEW if human else _OVERVIEW)
     page.section("Shell commands", [_table_of(COMMANDS)])
     return page.blocks
 
@@ -202,7 +206,10 @@ def _table_of(names: Iterable[str]) -> Table:
 def _keys_page() -> list[Block]:
     page = Page()
     page.section("Keys", [names_table(KEY_BINDINGS)])
-    page.text("/set editing=vi selects the keys of vi instead of those of Emacs.")
+    page.text(
+        "/set editing=vi selects the keys of vi instead of those of Emacs. A terminal that cannot move the"
+        " cursor (TERM=dumb) has only Enter, Ctrl-C, Ctrl-D and Ctrl-Z."
+    )
     return page.blocks
 
 
