@@ -286,8 +286,9 @@ class Connection(ClientBase):
         open here. `oob` runs it out of band if the server supports that (see `capabilities`).
         `timeout` is in seconds; None means no limit, and the default is the connection's.
 
-        Raises CommandError for an error reply, ReplyTimeout or ConnectionLost, AddressError if files
-        cannot be passed over this transport, and OSError if one of them is not open.
+        Raises CommandError for an error reply, ReplyTimeout or ConnectionLost, ValueError if the
+        arguments cannot be JSON or are nested deeper than QEMU accepts, AddressError if files cannot
+        be passed over this transport, and OSError if one of them is not open.
         """
         return result_of(
             self.send(command_object(name, arguments, oob=oob), timeout=timeout, fds=fds)

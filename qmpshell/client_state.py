@@ -27,6 +27,7 @@ from .qmp import (
     Reply,
     command_facts,
     encode_message,
+    is_too_deep,
 )
 from .session import (
     explain_garbage,
@@ -241,7 +242,7 @@ class ClientState:
         """Return the request for a complete message. If it has no `id`, one is added.
 
         Without `needs_id`, replies arrive in the order of the requests. Raises ValueError if the
-        message cannot be JSON.
+        message cannot be JSON, or is nested deeper than QEMU accepts.
         """
         has_own_id = needs_id and "id" not in message and self.protocol.echoes_ids
         if has_own_id:
@@ -249,7 +250,10 @@ class ClientState:
             message = {**message, "id": f"qmpshell-{self._count}"}
         name = str(message.get("execute", ""))
         is_silent = self.agent is not None and not command_facts(name).replies_on_success
-        return PendingReply(message, has_own_id=has_own_id, is_silent=is_silent)
+        request = PendingReply(message, has_own_id=has_own_id, is_silent=is_silent)
+        if is_too_deep(request.data):
+            raise ValueError("the message is nested deeper than QEMU accepts; nothing was sent")
+        return request
 
     def expect(self, request: PendingReply) -> None:
         """Wait for the reply to a request that was sent."""

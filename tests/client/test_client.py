@@ -60,6 +60,14 @@ from tests.harness.waiting import sleeps_less_than
 CIRCLE: list[Any] = []
 CIRCLE.append(CIRCLE)
 
+
+def nest(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
 Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
 
 
@@ -591,13 +599,23 @@ def test_error_with_any_value_is_raised(
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"a": float("nan")}, {"a": float("inf")}, {"a": [CIRCLE]}],
-    ids=["nan", "infinite", "circular"],
+    [{"a": float("nan")}, {"a": float("inf")}, {"a": [CIRCLE]}, {"a": nest(1500)}],
+    ids=["nan", "infinite", "circular", "deep"],
 )
 def test_impossible_argument_raises_value_error(one_qemu: Server, arguments: Any) -> None:
     with connect(one_qemu.address) as qmp:
         with pytest.raises(ValueError):  # noqa: PT011 - the text is Python's
             qmp.execute("query-name", arguments)
+        assert qmp.execute("query-name") == {}
+
+
+def test_deepest_argument_that_qemu_accepts(qemu: Server) -> None:
+    with connect(qemu.address) as qmp:
+        # Two brackets are those of the message and of the arguments.
+        with pytest.raises(CommandError, match="'a' is unexpected"):
+            qmp.execute("query-name", {"a": nest(1022)})
+        with pytest.raises(ValueError, match="nested deeper than QEMU accepts; nothing was sent"):
+            qmp.execute("query-name", {"a": nest(1023)})
         assert qmp.execute("query-name") == {}
 
 
