@@ -26,10 +26,13 @@ from .qmp import (
     QmpProtocol,
     Reply,
     command_facts,
+    decode,
+    encode,
     encode_message,
     is_too_deep,
 )
 from .session import (
+    echoes,
     explain_garbage,
     explain_peer,
     explain_quiet_agent,
@@ -89,6 +92,9 @@ class PendingReply:
         self.is_lost = False
         self.on_change: Callable[[], object] = _ignore
         self._id = message.get("id")
+        if self._id is not None and not has_own_id:
+            # As the server reads it: a tuple becomes a list, and keys become strings.
+            self._id = decode(encode(self._id).encode())
         self._has_own_id = has_own_id
 
     @property
@@ -109,7 +115,7 @@ class PendingReply:
 
         An error without an id answers a message that the server could not parse (qmp-spec, "Error").
         """
-        return bool(reply.get("id", self._id if "error" in reply else None) == self._id)
+        return echoes(self._id, reply.get("id", self._id if "error" in reply else None))
 
     def resolve(self, reply: dict[str, Any]) -> None:
         """Set the reply, without an id that was added to the message."""

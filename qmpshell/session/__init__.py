@@ -43,7 +43,7 @@ else:
             "ports": "Ports",
             "raw": "RawSession",
             "requests": (
-                "PreparedLine Request confirmation_question is_shell_line make_hmp_request"
+                "PreparedLine Request confirmation_question echoes is_shell_line make_hmp_request"
                 " make_request prepare prepare_hmp unknown_command_name"
             ),
             "server": "command_names_in disabled_in",

@@ -97,6 +97,25 @@ def test_send_returns_whole_reply(qemu: Server) -> None:
         assert qmp.send({"exekute": "no"})["error"]["class"] == "GenericError"
 
 
+@pytest.mark.parametrize(
+    ("sent", "returned"),
+    [
+        (2**64 - 1, 2**64 - 1),
+        (2**64 + 1, 2.0**64),
+        ({"a": [-(10**400)]}, {"a": [float("-inf")]}),
+        ((1, True), [1, True]),
+        ({1: None}, {"1": None}),
+        ("\ufdd0", None),
+        ("\uffff", None),
+    ],
+)
+def test_id_that_server_changes_is_matched(qemu: Server, sent: Any, returned: Any) -> None:
+    with connect(qemu.address, timeout=30) as qmp:  # seconds, so that a fault is not a hang
+        reply = qmp.send({"execute": "query-name", "id": sent})
+        assert reply.get("id") == returned
+        assert qmp.execute("query-name") == {}
+
+
 def test_iteration_yields_events(qemu: Server) -> None:
     with connect(qemu.address) as qmp:
         qmp.execute("cont")
