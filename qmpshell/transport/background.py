@@ -113,7 +113,7 @@ async def connect_in_background(address: Address, *, wait: float | None) -> Stre
 
     opening = run_in_thread(
         lambda: connect_with_retries(address, wait=wait, clock=time.monotonic, sleep=sleep),
-        discard=Stream.close,
+        discard=lambda stream: stream.close(),
     )
     try:
         return await opening

@@ -27,6 +27,7 @@ from qmpshell import (
 )
 from qmpshell.aio import Connection, connect
 from qmpshell.qmp import encode_message
+from qmpshell.transport import Address, Stream, connect_with_retries
 from tests.client.greetings import (
     answer_after_another_connection,
     parametrize_greetings,
@@ -516,6 +517,35 @@ def test_cancelled_connect_ends_soon(one_qemu: Server, tmp_path: Path) -> None:
 
     before = threading.active_count()
     complete(main())
+
+
+def test_connection_after_cancelled_connect_is_closed(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_cancelled = threading.Event()
+    errors: list[dict[str, Any]] = []
+
+    def connect_late(address: Address, **options: Any) -> Stream:
+        assert is_cancelled.wait(TIMEOUT)
+        return connect_with_retries(address, **options)
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await connect(server.address)
+        is_cancelled.set()
+        assert await asyncio.to_thread(has_ended.wait, TIMEOUT)
+
+    def serve(peer: Peer) -> None:
+        peer.ended()
+        has_ended.set()
+
+    has_ended = threading.Event()
+    server = scripted(serve)
+    monkeypatch.setattr("qmpshell.transport.background.connect_with_retries", connect_late)
+    complete(main())
+    assert errors == []
 
 
 # -- transports and agents -------------------------------------------------------------------------
