@@ -62,6 +62,8 @@ _MAX_POLL = 3600.0
 _MIGRATION_INTERVAL = 0.1
 # How many commands of `execute_many` are sent before their replies have arrived.
 _MAX_UNANSWERED = 256
+# Linux passes no more descriptors with one message (SCM_MAX_FD, unix(7)).
+_MAX_FILES = 253
 # Seconds for the reply to a query that is sent when a wait ends.
 _LAST_QUERY = 1.0
 
@@ -287,8 +289,9 @@ class Connection(ClientBase):
         `timeout` is in seconds; None means no limit, and the default is the connection's.
 
         Raises CommandError for an error reply, ReplyTimeout or ConnectionLost, ValueError if the
-        arguments cannot be JSON or are nested deeper than QEMU accepts, AddressError if files cannot
-        be passed over this transport, and OSError if one of them is not open.
+        arguments cannot be JSON or are nested deeper than QEMU accepts or if there are too many
+        files, AddressError if files cannot be passed over this transport, and OSError if one of them
+        is not open.
         """
         return result_of(
             self.send(command_object(name, arguments, oob=oob), timeout=timeout, fds=fds)
@@ -625,8 +628,10 @@ class LaunchedQemu(Connection):
 def duplicate_files(files: Sequence[File], stream: Stream, address: str) -> list[int]:
     """Return duplicates of the files' descriptors, to pass over the stream.
 
-    Raises AddressError, or OSError if one is not open.
+    Raises ValueError if there are too many, AddressError, or OSError if one is not open.
     """
+    if len(files) > _MAX_FILES:
+        raise ValueError(f"at most {_MAX_FILES} files can be passed at once; nothing was sent")
     if files and not stream.passes_descriptors:
         raise AddressError(f"{address}: files can be passed only over a UNIX socket")
     descriptors = [file if isinstance(file, int) else file.fileno() for file in files]

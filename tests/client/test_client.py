@@ -525,6 +525,15 @@ def test_files_and_descriptors_are_passed(qemu: Server, tmp_path: Path) -> None:
         assert os.listdir("/proc/self/fd") == before
 
 
+def test_too_many_files_raise_value_error(qemu: Server, tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file, connect(qemu.address) as qmp:
+        with pytest.raises(ValueError, match=r"at most 253 files .*; nothing was sent"):
+            qmp.execute("add-fd", fds=[file] * 254)
+        with contextlib.suppress(CommandError):  # QEMU receives fewer
+            qmp.execute("add-fd", fds=[file] * 253)
+        assert qmp.execute("query-name") == {}
+
+
 def test_files_are_not_passed_over_tcp() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as file:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
