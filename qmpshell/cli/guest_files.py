@@ -195,7 +195,7 @@ class _Transfer:
     def upload(self, path: str, target: str) -> None:
         """Copy a file of this machine, or stdin, to a file or directory of the guest."""
         with self._agent.signals.released():
-            descriptor = os.dup(0) if path == STANDARD else os.open(path, os.O_RDONLY)
+            descriptor = _open_source(path)
         try:
             status = os.fstat(descriptor)
             if stat.S_ISDIR(status.st_mode):
@@ -204,8 +204,12 @@ class _Transfer:
                 )
             self.progress.start(path, status.st_size or None)
             name = "" if path == STANDARD else os.path.basename(path)
+            pieces = self._pieces(descriptor, path)
+            first = next(pieces, b"")  # a failure must not change the target
             with self._open_target(target, name) as handle:
-                self._copy(self._pieces(descriptor), lambda data: self._write_guest(handle, data))
+                self._copy(
+                    itertools.chain([first], pieces), lambda data: self._write_guest(handle, data)
+                )
         finally:
             os.close(descriptor)
 
@@ -237,10 +241,13 @@ class _Transfer:
             self.progress.add(len(piece))
         self.progress.finish()
 
-    def _pieces(self, descriptor: int) -> Iterator[bytes]:
+    def _pieces(self, descriptor: int, path: str) -> Iterator[bytes]:
         while True:
-            with self._agent.signals.released():
-                piece = os.read(descriptor, _PIECE)
+            try:
+                with self._agent.signals.released():
+                    piece = os.read(descriptor, _PIECE)
+            except OSError as error:
+                raise _source_error(error.errno, path) from error
             if not piece:
                 return
             yield piece
@@ -257,6 +264,22 @@ class _Transfer:
         if not 0 < count <= len(data):
             raise ProtocolError(f"the agent wrote {count} of {len(data)} bytes")
         return count
+
+
+def _open_source(path: str) -> int:
+    """Open a file of this machine, or duplicate stdin. Raises OSError."""
+    if path != STANDARD:
+        return os.open(path, os.O_RDONLY)
+    if sys.stdin is None:  # it was closed, and `main` has opened another file in its place
+        raise _source_error(errno.EBADF, path)
+    return os.dup(0)
+
+
+def _source_error(number: int | None, path: str) -> OSError:
+    reason = os.strerror(number or errno.EIO)
+    if path == STANDARD:
+        return OSError(number, f"cannot read standard input: {reason}")
+    return OSError(number, reason, path)
 
 
 def _open(agent: Agent, path: str, mode: str) -> int:

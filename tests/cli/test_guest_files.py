@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
+import shlex
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 from qmpshell.cli.guest_files import Copy, plan_copy, progress_line
 from tests.harness.agents import ScriptedAgent, leave, never
 from tests.harness.processes import wait_until
-from tests.harness.program import Result, run, start
+from tests.harness.program import COMMAND, Result, environment, run, start
 from tests.harness.screen import Terminal
 from tests.harness.scripted import Peer
 from tests.harness.servers import SYSTEM, Server, start_agent
@@ -102,6 +104,25 @@ def test_cp_reads_and_writes_standard_streams(agent: Server, guest: Path) -> Non
     assert ga(agent, "cp", "-", f"guest:{guest}/x", input=b"\0x").status == 0
     result = ga(agent, "cp", f"guest:{guest}/x", "-")
     assert (result.status, result.out) == (0, "\0x")
+
+
+@pytest.mark.parametrize("redirection", ["<&-", "0>/dev/null"])
+def test_cp_unreadable_stdin_keeps_guest_file(agent: Server, guest: Path, redirection: str) -> None:
+    (guest / "kept").write_text("kept")
+    words = (*COMMAND, "ga", "--wait", "60", "-s", agent.address, "cp", "-", f"guest:{guest}/kept")
+    done = subprocess.run(
+        f"{shlex.join(words)} {redirection}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "qmpshell: cannot read standard input: Bad file descriptor\n",
+    )
+    assert (guest / "kept").read_text() == "kept"
 
 
 def test_cp_failure_keeps_local_file(agent: Server, guest: Path, tmp_path: Path) -> None:
