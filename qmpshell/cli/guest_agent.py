@@ -218,10 +218,11 @@ class GuestOutput:
             self._output.drain()
 
 
-def report(error: BaseException, consequence: str = "") -> int:
+def report(error: BaseException, consequence: str = "", *, path: str = "") -> int:
     """Write one line about one of `FAILURES`. Return the exit status.
 
-    `consequence` is what the user needs to know besides, such as that a file is incomplete.
+    `consequence` is what the user needs to know besides, such as that a file is incomplete. `path`
+    is that of the guest's file that an error reply is about; only some of these name it.
     """
     after = f"; {consequence}" if consequence else ""
     if isinstance(error, SignalReceived):
@@ -231,7 +232,8 @@ def report(error: BaseException, consequence: str = "") -> int:
     if isinstance(error, OutputClosedError):
         return PIPE
     if isinstance(error, CommandError):
-        write_error(f"qmpshell: {escape(error.desc)}{after}")
+        where = f"{escape(path)}: " if path and f"'{path}'" not in error.desc else ""
+        write_error(f"qmpshell: {where}{escape(error.desc)}{after}")
         return FAILED
     if isinstance(error, OutputError):
         write_error(f"qmpshell: cannot write to standard output: {error}{after}")

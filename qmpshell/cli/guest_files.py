@@ -93,13 +93,13 @@ qmpshell ga cat -s qga.sock /var/log/boot.log > boot.log""",
 def cat_command(agent: Agent, files: Sequence[str]) -> int:
     """Print files of the guest."""
     output, status = GuestOutput(1, agent.signals), OK
-    for path in files:
+    for path in (file.removeprefix(GUEST) for file in files):
         try:
-            with _closing(agent, _open(agent, path.removeprefix(GUEST), "r")) as handle:
+            with _closing(agent, _open(agent, path, "r")) as handle:
                 for piece in _read(agent, handle):
                     output.write(piece)
         except CommandError as error:  # the other files can still be printed
-            status = report(error)
+            status = report(error, path=path)
     output.write(b"", is_last=True)
     return status
 
@@ -146,7 +146,8 @@ def cp_command(agent: Agent, copy: Copy) -> int:
                 transfer.download(path, copy.target)
         except FAILURES as error:
             transfer.progress.clear()
-            status = report(error, transfer.consequence)
+            # The consequence of a failed upload names the guest's file.
+            status = report(error, transfer.consequence, path="" if copy.to_guest else path)
             if not _concerns_one_file(error):
                 return status
     return status

@@ -58,6 +58,16 @@ def test_cat_continues_after_missing_file(agent: Server, guest: Path) -> None:
     assert "No such file or directory" in result.err
 
 
+def test_unreadable_guest_file_is_named_once(agent: Server, guest: Path, tmp_path: Path) -> None:
+    for words in (("cat",), ("cp",)):
+        target = [str(tmp_path / "target")] if words == ("cp",) else []
+        result = ga(agent, *words, f"guest:{guest}", *target)
+        assert result.status == 1
+        assert result.err == f"qmpshell: {guest}: failed to read file: Is a directory\n"
+        result = ga(agent, *words, f"guest:{guest}/none", *target)
+        assert (result.status, result.err.count(f"{guest}/none")) == (1, 1)
+
+
 def test_cat_reader_that_leaves_ends_it(agent: Server, guest: Path) -> None:
     (guest / "big").write_bytes(BINARY)
     with start("ga", "--wait", "60", "-s", agent.address, "cat", f"{guest}/big") as process:
