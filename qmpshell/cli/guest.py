@@ -32,7 +32,7 @@ from .guest_agent import (
 )
 from .guest_exec import exec_command
 from .guest_files import cat_command, cp_command
-from .options import CONTEXT, parse_seconds, subcommand
+from .options import CONTEXT, parse_seconds, parse_sent, subcommand
 from .signals import SignalReceived
 from .start import Invocation, write_error
 
@@ -195,7 +195,13 @@ qmpshell ga fsfreeze -s qga.sock thaw""",
 @click.argument(
     "action", metavar="status|freeze|thaw", type=click.Choice(["status", "freeze", "thaw"])
 )
-@click.argument("mountpoints", metavar="[MOUNTPOINT]...", nargs=-1, callback=_check_mountpoints)
+@click.argument(
+    "mountpoints",
+    metavar="[MOUNTPOINT]...",
+    nargs=-1,
+    type=parse_sent,
+    callback=_check_mountpoints,
+)
 def fsfreeze_command(agent: Agent, action: str, mountpoints: Sequence[str]) -> int:
     """Freeze or thaw the file systems, or print their state."""
     if action == "freeze":

@@ -11,6 +11,7 @@ import click
 
 from ..errors import CONNECTION, FAILED, OK, QmpShellError
 from .guest_agent import GuestOutput, agent_command, decode_base64, encode_base64, member, report
+from .options import parse_sent
 from .signals import SignalReceived
 from .start import write_error
 
@@ -36,7 +37,7 @@ _MAX_STATUS = 255
 def _parse_variable(text: str) -> str:
     if text.find("=") < 1:
         raise click.UsageError(f"--env: {text!r}: expected NAME=VALUE.")
-    return text
+    return parse_sent(text)
 
 
 @agent_command(
@@ -52,8 +53,8 @@ qmpshell ga exec -s qga.sock sh -c 'df -h | head -3'
 qmpshell ga exec -s qga.sock -e LANG=C -e PATH=/bin sort < names""",
     allow_interspersed_args=False,
 )
-@click.argument("program")
-@click.argument("arguments", metavar="[ARGUMENT]...", nargs=-1, type=click.UNPROCESSED)
+@click.argument("program", type=parse_sent)
+@click.argument("arguments", metavar="[ARGUMENT]...", nargs=-1, type=parse_sent)
 @click.option(
     "-e",
     "--env",

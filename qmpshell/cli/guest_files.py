@@ -26,6 +26,7 @@ from .guest_agent import (
     member,
     report,
 )
+from .options import parse_sent
 from .shell_completion import complete_copied_path
 from .signals import SignalReceived
 from .start import can_move_cursor
@@ -48,6 +49,7 @@ _CLOSE_TIMEOUT = 2.0
 _REDRAW_INTERVAL = 0.1
 _BAR_CELLS = 20
 _SEEK_SET, _SEEK_END = 0, 2  # numbers, because agents before QEMU 2.6 have no names for them
+_DIRECTORY_ENDS = ("/", "\\")
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:|\\\\")
 
 
@@ -75,7 +77,7 @@ def plan_copy(paths: Sequence[str]) -> Copy:
         raise ValueError(f"a path is missing after {GUEST}")
     if len(names) > 1 and not to_guest and not (target == STANDARD or os.path.isdir(target)):
         raise ValueError(f"several files need a directory, and {target} is not one")
-    if len(names) > 1 and to_guest and not target.endswith(("/", "\\")):
+    if len(names) > 1 and to_guest and not target.endswith(_DIRECTORY_ENDS):
         raise ValueError(f"several files need a directory: end {target} with /")
     return Copy(names, target, to_guest)
 
@@ -89,7 +91,7 @@ others are printed.
 qmpshell ga cat -s qga.sock /etc/os-release
 qmpshell ga cat -s qga.sock /var/log/boot.log > boot.log""",
 )
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=parse_sent)
 def cat_command(agent: Agent, files: Sequence[str]) -> int:
     """Print files of the guest."""
     output, status = GuestOutput(1, agent.signals), OK
@@ -110,9 +112,15 @@ def _parse_paths(
     if len(paths) < 2:
         raise click.UsageError("SOURCE and DESTINATION are required.")
     try:
-        return plan_copy(paths)
+        copy = plan_copy(paths)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from error
+    sent = [copy.target] if copy.to_guest else list(copy.sources)
+    if copy.to_guest and copy.target.endswith(_DIRECTORY_ENDS):
+        sent += map(os.path.basename, copy.sources)
+    for path in sent:
+        parse_sent(path)
+    return copy
 
 
 @agent_command(
@@ -217,7 +225,7 @@ class _Transfer:
     @contextlib.contextmanager
     def _open_target(self, target: str, name: str) -> Iterator[int]:
         """Open a file of the guest for writing, or the file `name` if `target` is a directory there."""
-        if name and target.endswith(("/", "\\")):
+        if name and target.endswith(_DIRECTORY_ENDS):
             target += name
             name = ""
         try:

@@ -245,6 +245,17 @@ def parse_seconds(text: str) -> float:
     return seconds
 
 
+def parse_sent(text: str) -> str:
+    """Return a word that is sent to the server. Raises click.UsageError if it is not UTF-8."""
+    data = os.fsencode(text)
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        shown = data.decode("utf-8", "backslashreplace")
+        raise click.UsageError(f"'{shown}' is not UTF-8, and cannot be sent.") from None
+    return text
+
+
 _TIMEOUT_HELP = "Stop waiting for a reply after this time."
 
 _EPILOG = """ADDRESS is a path, unix:PATH, unix:NAME,abstract=on, HOST:PORT, [::1]:PORT, tcp:HOST:PORT,

@@ -15,7 +15,7 @@ from ..record import Record
 from ..render import PLAIN, escape, plain_text_of
 from ..render.views.graph import TreeNode, ascii_lines, draw_tree
 from ..render.views.table import Table, table_lines
-from .options import CONTEXT, OnceCommand
+from .options import CONTEXT, OnceCommand, parse_sent
 from .qom_fuse import fuse_command
 from .qom_objects import (
     SECRET,
@@ -71,7 +71,7 @@ def command() -> None:
         "qmpshell qom list -s vm.sock -l net0",
     ),
 )
-@click.argument("path", default="/", shell_complete=complete_qom_path)
+@click.argument("path", default="/", type=parse_sent, shell_complete=complete_qom_path)
 @click.option("-l", "--long", is_flag=True, help="Show types and values too.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def list_command(path: str, long: bool, as_json: bool, **options: Any) -> RunSubcommand:
@@ -121,7 +121,7 @@ def _json_entry(entry: QomProperty, values: dict[str, object]) -> dict[str, obje
         "qmpshell qom get -s vm.sock net0 mac",
     ),
 )
-@click.argument("words", nargs=-1, metavar="", shell_complete=complete_qom_path)
+@click.argument("words", nargs=-1, metavar="", type=parse_sent, shell_complete=complete_qom_path)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def get_command(words: Sequence[str], as_json: bool, **options: Any) -> RunSubcommand:
     """Print the value of a property. Text is printed as it is, an object as a line for each member."""
@@ -153,7 +153,7 @@ def get_command(words: Sequence[str], as_json: bool, **options: Any) -> RunSubco
 
 {_examples("qmpshell qom set -s vm.sock io0.poll-max-ns 64k", "qmpshell qom set -s vm.sock io0.poll-max-ns:=5")}""",
 )
-@click.argument("words", nargs=-1, metavar="", shell_complete=complete_qom_path)
+@click.argument("words", nargs=-1, metavar="", type=parse_sent, shell_complete=complete_qom_path)
 def set_command(words: Sequence[str], **options: Any) -> RunSubcommand:
     """Change the value of a property."""
     target, text, is_json = _assignment(words)
@@ -225,7 +225,7 @@ qmpshell qom tree -s vm.sock --type 'virtio-*' /machine"""
 @command.command(
     "tree", cls=OnceCommand, params=qom_options(), epilog=_TREE_EPILOG, context_settings=CONTEXT
 )
-@click.argument("path", default="/", shell_complete=complete_qom_path)
+@click.argument("path", default="/", type=parse_sent, shell_complete=complete_qom_path)
 @click.option(
     "-d",
     "--depth",

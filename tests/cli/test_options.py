@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -471,3 +472,30 @@ def test_completion_offers_views_of_info() -> None:
     assert complete("info", "blo") == ["plain,block", "plain,block-jobs", "plain,blockstats"]
     assert complete("info", "-v", "pc") == ["plain,pci"]
     assert complete("info", "block", "") == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ga", "cat", "/x", "{}"),
+        ("ga", "cp", "guest:{}", "x"),
+        ("ga", "cp", "{}", "guest:x/"),
+        ("ga", "cp", "x", "guest:{}"),
+        ("ga", "exec", "-n", "{}"),
+        ("ga", "exec", "-n", "echo", "{}"),
+        ("ga", "exec", "-n", "-e", "A={}", "echo"),
+        ("ga", "fsfreeze", "freeze", "{}"),
+        ("qom", "list", "{}"),
+        ("qom", "get", "/machine", "{}"),
+        ("qom", "set", "/machine.a", "{}"),
+        ("qom", "tree", "{}"),
+    ],
+    ids=" ".join,
+)
+def test_word_that_is_not_utf8_is_named(words: tuple[str, ...]) -> None:
+    first, second, *rest = (word.replace("{}", os.fsdecode(b"n\xff")) for word in words)
+    result = run(first, second, "-s", "/nowhere", *rest)
+    assert (result.status, result.out) == (2, "")
+    shown = re.search(r"Error: '(.*)' is not UTF-8, and cannot be sent\.\n", result.err)
+    assert shown is not None, result.err
+    assert shown[1].endswith(r"n\xff")
