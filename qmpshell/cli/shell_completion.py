@@ -8,6 +8,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 
+from click import echo
 from click.shell_completion import (
     BashComplete,
     CompletionItem,
@@ -39,6 +40,12 @@ class _WholeWords(ShellComplete):
         directory = _INSTALLED if os.path.isdir(_INSTALLED) else _SOURCE
         with open(os.path.join(directory, f"qmpshell.{self.name}"), encoding="ascii") as file:
             return file.read()
+
+    def complete(self) -> str:
+        """Write the completions. Return what click writes after them: nothing but a line end."""
+        # As bytes, because names of files may not be UTF-8.
+        echo(super().complete().encode("utf-8", "surrogateescape"), nl=False)
+        return ""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
         """Return the completions of a word."""

@@ -308,6 +308,17 @@ def test_completion_continues_paths(
     assert found == [f"plain,{value}" for value in values]
 
 
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+def test_completion_offers_names_beside_invalid_utf8(directory: Path, shell: str) -> None:
+    name = os.fsdecode(b"run/\xff.sock")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(directory / name))
+        # Other locales than C have strict output streams.
+        found = complete("run/", shell=shell, cwd=directory, PYTHONIOENCODING="utf-8:strict")
+    values = [line.removeprefix("plain,").replace("\\", "") for line in found]
+    assert [value for value in values if value.endswith(".sock")] == ["run/a.sock", name]
+
+
 def check_completed_word(terminal: Terminal, typed: str, shown: str) -> None:
     """Type a word and Tab, and a point that shows whether a space follows the completed word."""
     terminal.type(f"\x15qmpshell {typed}\t")

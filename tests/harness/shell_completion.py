@@ -33,6 +33,7 @@ def _run(program: str, *words: str, shell: str, cwd: Path | None, **variables: s
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
+        errors="surrogateescape",  # for names of files that are not UTF-8
         cwd=cwd,
         env=environment(
             _QMPSHELL_COMPLETE=f"{shell}_complete",
