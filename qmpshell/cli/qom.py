@@ -290,7 +290,9 @@ def tree_command(
         elif form == "flat":
             yield from _flat(root)
         else:
-            is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+            # Without stdout, writing the lines fails later.
+            encoding = sys.stdout.encoding if sys.stdout else ""
+            is_unicode = encoding.lower().startswith("utf")
             node = _to_node(root, chosen, arrow="→" if is_unicode else "->")
             lines = map(plain_text_of, draw_tree([node]))
             yield from lines if is_unicode else map(ascii_lines, lines)

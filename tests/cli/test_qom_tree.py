@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import select
+import shlex
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 from qmpshell import CommandError, Connection, connect
 from tests.harness.objects import TREE, ObjectServer
-from tests.harness.program import Result, run, start
+from tests.harness.program import COMMAND, Result, environment, run, start
 from tests.harness.scripted import Peer, ScriptedServer
 from tests.harness.servers import Installation, Server, start_qemu, start_storage_daemon
 
@@ -35,6 +37,17 @@ def tree(address: str, *words: str, **variables: str) -> Result:
 
 def fake(scripted: Scripted, *words: str, server: ObjectServer, **variables: str) -> Result:
     return tree(scripted(server.play).address, *words, **variables)
+
+
+@pytest.mark.parametrize("form", [(), ("--flat",), ("--json",)])
+def test_tree_to_closed_stdout_fails(scripted: Scripted, form: tuple[str, ...]) -> None:
+    address = scripted(ObjectServer(TREE).play).address
+    words = shlex.join([*COMMAND, "qom", "tree", "-s", address, *form])
+    done = subprocess.run(
+        f"{words} >&-", shell=True, stderr=subprocess.PIPE, env=environment(), check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == b"qmpshell: cannot write to standard output: Bad file descriptor\n"
 
 
 def nodes(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
