@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import sys
 import time
 from copy import copy
 from typing import Any
@@ -11,13 +13,13 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import FAILED, INTERRUPTED, OK, USAGE
+from ..errors import FAILED, INTERRUPTED, OK, PIPE, USAGE
 from ..storage import COMPACT, PRETTY, Settings, parse_events
 from .start import Connector, Invocation, make_invocation, old_address, write_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from click.shell_completion import CompletionItem
 
@@ -532,6 +534,19 @@ def _reject_short_options(words: Sequence[str]) -> None:
 shell_command.imported["run"] = run_command
 
 
+@contextlib.contextmanager
+def _opened_stdout() -> Iterator[None]:
+    """Replace a missing `sys.stdout`, so that click's output fails. Raises OSError then."""
+    if sys.stdout is not None:
+        yield
+        return
+    with (
+        open(1, "w", encoding="utf-8", closefd=False) as output,
+        contextlib.redirect_stdout(output),
+    ):
+        yield
+
+
 def parse_arguments(arguments: Sequence[str]) -> Invocation | RunSubcommand | int:
     """Parse the command line.
 
@@ -542,12 +557,21 @@ def parse_arguments(arguments: Sequence[str]) -> Invocation | RunSubcommand | in
 
         register()
     try:
-        result = shell_command.main(list(arguments), prog_name="qmpshell", standalone_mode=False)
+        with _opened_stdout():
+            result = shell_command.main(
+                list(arguments), prog_name="qmpshell", standalone_mode=False
+            )
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         result = USAGE
     except click.Abort:
         result = INTERRUPTED
+    except SystemExit:
+        # Without completion, click exits only because the reader of stdout has closed it.
+        if _COMPLETE in os.environ:
+            raise
+        result = PIPE
     except OSError as error:
         write_error(f"qmpshell: cannot write to standard output: {error.strerror}")
         result = FAILED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from qmpshell.cli import (
 )
 from qmpshell.errors import USAGE
 from qmpshell.storage import COMPACT, PRETTY, Settings
-from tests.harness.program import environment, run
+from tests.harness.program import COMMAND, environment, run
 from tests.harness.screen import Terminal
 from tests.harness.shell_completion import complete
 
@@ -464,6 +465,37 @@ def test_run_has_long_options_of_shell_command() -> None:
 def test_run_after_option_is_an_address() -> None:
     chosen = parse("-q", "run")
     assert (chosen.address, chosen.words) == ("run", None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--help",), ("-V",), ("qom", "tree", "--help"), ("ga", "--help"), ("run", "--version")],
+    ids=" ".join,
+)
+def test_help_whose_reader_left_returns_141(words: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as output:
+        done = subprocess.run(
+            [*COMMAND, *words],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_help_to_closed_stdout_fails() -> None:
+    done = subprocess.run(
+        f"{shlex.join(COMMAND)} --help >&-",
+        shell=True,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == b"qmpshell: cannot write to standard output: Bad file descriptor\n"
 
 
 def test_help_to_full_device_fails_without_traceback() -> None:
