@@ -26,7 +26,14 @@ from .errors import (
     OperationError,
     ReplyTimeout,
 )
-from .qmp import GREETING_TIMEOUT, SILENT_SUCCESS_DELAY, Event, Reply, command_object
+from .qmp import (
+    GREETING_TIMEOUT,
+    MIN_GREETING_WAIT,
+    SILENT_SUCCESS_DELAY,
+    Event,
+    Reply,
+    command_object,
+)
 from .session import JobWait, MigrationWait
 from .transport import (
     Credentials,
@@ -82,11 +89,12 @@ def connect(
     """Connect to the server at `address`: a text as on the command line, a Path, or (host, port).
 
     `agent` is true for a guest agent. `wait` retries for that many seconds if the server is not
-    there yet, or serves another client. The greeting must arrive within `greeting_timeout` seconds;
-    by default, within the rest of `wait`, or 5 seconds without it. `timeout` limits the wait for each
-    later reply, in seconds; None means no limit. With `negotiate=False`, nothing is sent and no
-    greeting is expected. `tls_creds` is the directory of the certificates for TLS, and `tls_hostname`
-    the name in the server's certificate if that is not the host of the address.
+    there yet, or serves another client; with 0, it does not retry. The greeting must arrive within
+    `greeting_timeout` seconds; by default, within the rest of `wait`, but at least a second, or 5
+    seconds without it. `timeout` limits the wait for each later reply, in seconds; None means no
+    limit. With `negotiate=False`, nothing is sent and no greeting is expected. `tls_creds` is the
+    directory of the certificates for TLS, and `tls_hostname` the name in the server's certificate
+    if that is not the host of the address.
 
     Raises AddressError, ConnectError, ProtocolError, NegotiationError, ReplyTimeout or
     ConnectionLost.
@@ -120,7 +128,7 @@ def rest_for_greeting(timeout: float | None, wait: float | None, started: float)
         return timeout
     if wait is None:
         return GREETING_TIMEOUT
-    return max(0.1, wait - (time.monotonic() - started))
+    return max(MIN_GREETING_WAIT, wait - (time.monotonic() - started))
 
 
 def listen(address: AddressLike) -> Server:

@@ -23,6 +23,7 @@ from ..errors import (
     ProtocolError,
     QmpShellError,
 )
+from ..qmp import MIN_GREETING_WAIT
 from ..render import escape, escape_lines
 from ..storage import Output, Settings
 from .options import connection_options, subcommand
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 # Seconds until an agent must be ready without --wait and --timeout.
 _READY_TIMEOUT = 5.0
+# Seconds for the agent's answer if the connection has taken all of --timeout.
+_MIN_READY_TIMEOUT = 0.1
 # Seconds between two connections, if the first one is lost before the agent is ready.
 _RETRY_PAUSE = 0.1
 # Seconds for the reply to a command that an agent carries out at once.
@@ -154,7 +157,9 @@ def open_agent(settings: Settings, address: str | None, environment: Mapping[str
     """
     signals = Signals()
     signals.install()
-    limit = settings.timeout if settings.wait is None else settings.wait
+    least, limit = MIN_GREETING_WAIT, settings.wait
+    if limit is None:
+        least, limit = _MIN_READY_TIMEOUT, settings.timeout
     settings.wait = limit
     connector = Connector(address, settings, environment)
     deadline = time.monotonic() + (_READY_TIMEOUT if limit is None else limit)
@@ -164,7 +169,7 @@ def open_agent(settings: Settings, address: str | None, environment: Mapping[str
         agent = Agent(stream, address=connector.name, signals=signals, limit=settings.timeout)
         left = deadline - time.monotonic()
         try:
-            agent.negotiate(max(0.1, left), connector.address)
+            agent.negotiate(max(least, left), connector.address)
         except ConnectionLost:
             if limit is None or left < _RETRY_PAUSE:
                 raise

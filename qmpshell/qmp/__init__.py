@@ -40,8 +40,8 @@ else:
                 " encode_message is_too_deep"
             ),
             "negotiation": (
-                "GREETING GREETING_TIMEOUT INSPECTION_DELAY NEGOTIATING READY REFUSED"
-                " SILENCE_DELAY SILENT_SUCCESS_DELAY QmpProtocol"
+                "GREETING GREETING_TIMEOUT INSPECTION_DELAY MIN_GREETING_WAIT NEGOTIATING READY"
+                " REFUSED SILENCE_DELAY SILENT_SUCCESS_DELAY QmpProtocol"
             ),
             "qom": (
                 "QOM_LIST_GET QomProperty clean_path join_path natural_key parse_properties"

@@ -35,6 +35,8 @@ INSPECTION_DELAY = 0.3
 SILENCE_DELAY = 2.0
 # Seconds without a greeting after which scripts and programs give up.
 GREETING_TIMEOUT = 5.0
+# Seconds for the negotiation in any case if the connection has taken all of `--wait`.
+MIN_GREETING_WAIT = 1.0
 # Seconds without a reply after which a command that is answered only if it fails has succeeded.
 SILENT_SUCCESS_DELAY = 3.0
 

@@ -8,6 +8,7 @@ from ..qmp import (
     GREETING,
     GREETING_TIMEOUT,
     INSPECTION_DELAY,
+    MIN_GREETING_WAIT,
     NEGOTIATING,
     READY,
     SILENCE_DELAY,
@@ -285,7 +286,9 @@ class ConnectionState:
             self.inspect_at = now + INSPECTION_DELAY
         self.silence_at = now + SILENCE_DELAY
         if self._gives_up:
-            self.give_up_at = give_up_at if give_up_at is not None else now + GREETING_TIMEOUT
+            if give_up_at is None:
+                give_up_at = now + GREETING_TIMEOUT
+            self.give_up_at = max(give_up_at, now + MIN_GREETING_WAIT)
 
     @property
     def expects_answer(self) -> bool:

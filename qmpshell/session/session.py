@@ -36,10 +36,6 @@ if TYPE_CHECKING:
     from .waits import Wait
 
 
-# Seconds for a greeting in any case if the connection has taken all of `--wait`.
-_MIN_WAIT = 1.0
-
-
 class Session:
     """A session with one server.
 
@@ -213,7 +209,7 @@ class Session:
             if isinstance(task.blocked_on, Connect):
                 task.resume(task.blocked_on, "")
                 if self.settings.wait is not None:
-                    give_up_at = max(connection.since + self.settings.wait, now + _MIN_WAIT)
+                    give_up_at = connection.since + self.settings.wait
         if connection.is_ready:
             connection.end_negotiation()
             self._outbox.emit(Ready())

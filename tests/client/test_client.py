@@ -272,7 +272,7 @@ def test_agent_connection_without_negotiation_executes_commands(
 
 @pytest.mark.parametrize(
     ("timeout", "wait", "least", "most"),
-    [(3.0, 0.0, 3, 3), (None, None, 5, 5), (None, 0.0, 0.1, 0.1), (None, 60.0, 30, 60)],
+    [(3.0, 0.0, 3, 3), (None, None, 5, 5), (None, 0.0, 1, 1), (None, 60.0, 30, 60)],
 )
 def test_wait_limits_the_wait_for_the_greeting(
     timeout: float | None, wait: float | None, least: float, most: float

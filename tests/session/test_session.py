@@ -128,10 +128,15 @@ def test_terminal_keeps_waiting_for_greeting() -> None:
     assert driver.bytes(NEGOTIATED) == [("ready",)]
 
 
-@pytest.mark.parametrize(("give_up", "first"), [(101.5, 101.5), (130.0, 102.0)])
-def test_wait_setting_limits_script_wait_for_greeting(give_up: float, first: float) -> None:
+@pytest.mark.parametrize(
+    ("wait_end", "give_up", "first"),
+    [(100.0, 101.0, 101.0), (101.5, 101.5, 101.5), (130.0, 130.0, 102.0)],
+)
+def test_wait_setting_limits_script_wait_for_greeting(
+    wait_end: float, give_up: float, first: float
+) -> None:
     session = Driver(greeted=False, wait=30).session
-    assert session.connected(100.0, give_up_at=give_up) == []
+    assert session.connected(100.0, give_up_at=wait_end) == []
     assert session.deadline == first
     found = shown(session.tick(first))
     if first < give_up:
