@@ -117,7 +117,7 @@ def test_terminal_connects_to_socat(tmp_path: Path) -> None:
         start_qemu(SYSTEM, tmp_path / "b.sock", "-name", "second") as second,
         Terminal("-q", socat(first), columns=200) as terminal,
     ):
-        terminal.wait_prompt()
+        terminal.wait_toolbar("prelaunch")  # the negotiation has ended
         terminal.line(f"/connect '{socat(second)}'")
         terminal.wait_above("VM state: prelaunch")
         terminal.line("query-name")
