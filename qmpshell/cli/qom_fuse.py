@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from .options import RunSubcommand
 
 
-_TERMINATED = 143
 _DEFAULT_TIMEOUT = 10.0  # seconds, after which a file operation fails
 _MAX_AGE = 1.0  # seconds for which the list of an object's properties is used again
 # The kernel asks twice in a row for the size of a file.
@@ -166,10 +165,10 @@ class _Mount:
         """Mount, and return the exit status after the end."""
         # Before the handlers, so that no signal is lost.
         signal.set_wakeup_fd(self._reporter, warn_on_full_buffer=False)
-        previous = {
-            number: signal.signal(number, lambda *_: None)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGQUIT) != signal.SIG_IGN:  # in a background job of a script
+            numbers.append(signal.SIGQUIT)
+        previous = {number: signal.signal(number, lambda *_: None) for number in numbers}
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # libfuse handles it, in the thread
         self._thread.start()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
@@ -230,7 +229,7 @@ class _Mount:
             elif number == _STARTED[0]:
                 self._is_started = True
             else:
-                self._status = INTERRUPTED if number == signal.SIGINT else _TERMINATED
+                self._status = 128 + number
 
     def _read_events(self) -> int | None:
         """Read the events. Return the exit status if the connection is lost."""

@@ -30,8 +30,10 @@ class Signals:
         """Install the handlers, and hold signals from now on."""
         self._held, self._pending = True, 0
         numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored under nohup
-            numbers.append(signal.SIGHUP)
+        for number in (signal.SIGHUP, signal.SIGQUIT):
+            # SIGHUP is ignored under nohup, and SIGQUIT in a background job of a script.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                numbers.append(number)
         for number in numbers:
             signal.signal(number, self._on_signal)
 

@@ -28,6 +28,7 @@ _SIGNALS = (
     signal.SIGINT,
     signal.SIGTERM,
     signal.SIGHUP,
+    signal.SIGQUIT,
     signal.SIGCHLD,
     signal.SIGWINCH,
     signal.SIGTSTP,

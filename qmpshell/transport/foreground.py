@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # The kernel stops a program that uses the terminal before it owns it.
 BACKGROUND_SIGNALS = (signal.SIGTTIN, signal.SIGTTOU)
-ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 # Seconds for a process group to end after a signal, before it is killed.
 _PATIENCE = 1.0
 # The status of `os.waitpid` if the system shell reports that a program was interrupted.
@@ -85,7 +85,8 @@ class CleanupOnSignal:
         self._before: dict[int, Any] = {}
         with contextlib.suppress(ValueError):  # in another thread
             for number in ENDING_SIGNALS:
-                if signal.getsignal(number) != signal.SIG_IGN:  # SIGHUP is ignored under nohup
+                # SIGHUP is ignored under nohup, and others in a background job of a script.
+                if signal.getsignal(number) != signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

@@ -83,7 +83,9 @@ def test_exec_timeout_names_running_program(tmp_path: Path) -> None:
     assert result.err == f"qmpshell: {expected}\n"
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGQUIT, 131)]
+)
 def test_exec_signal_names_running_program(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:

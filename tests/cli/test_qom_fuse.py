@@ -244,7 +244,8 @@ def test_ten_parallel_readers_get_their_values(mount: Mount) -> None:
 
 @needs_fuse
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 130)]
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 130), (signal.SIGQUIT, 131)],
 )
 def test_signal_unmounts(
     one_qemu: Server, tmp_path: Path, number: signal.Signals, status: int

@@ -21,11 +21,11 @@ from tests.harness.servers import SYSTEM, Server
 
 Scripted = Callable[[Callable[[Peer], object]], ScriptedServer]
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 MARK = f"command-of-test-{os.getpid()}"
 # A command that ignores the end of its input.
 COMMAND = f"sh -c 'echo started >&2; while :; do sleep 0.1; done' {MARK}"
-STUBBORN = f"sh -c 'trap \"echo ignored >&2\" INT TERM HUP; echo started >&2; while :; do sleep 0.1; done' {MARK}"
+STUBBORN = f"sh -c 'trap \"echo ignored >&2\" INT TERM HUP QUIT; echo started >&2; while :; do sleep 0.1; done' {MARK}"
 NAME = '{"return": {}}'
 
 

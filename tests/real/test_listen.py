@@ -69,7 +69,7 @@ def test_listen_option_accepts_qemu_on_port(tmp_path: Path) -> None:
         assert shell.communicate(timeout=60)[0] == b'{"return": {}}\n'
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 @pytest.mark.parametrize("connected", [False, True])
 def test_listen_option_removes_socket_at_signal(
     tmp_path: Path, number: signal.Signals, connected: bool

@@ -431,7 +431,8 @@ def test_output_before_early_exit_is_shown(variables: dict[str, str], tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)],
 )
 def test_signal_to_script_ends_qemu(
     variables: dict[str, str], number: signal.Signals, status: int

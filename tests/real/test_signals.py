@@ -19,7 +19,7 @@ from tests.harness.program import start
 from tests.harness.screen import Terminal
 from tests.harness.servers import SYSTEM, start_qemu
 
-ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 MARK = f"signals-of-test-{os.getpid()}"
 # It reads its input, and does not end with it.
 COMMAND = f"sh -c 'cat; exec sleep 600' {MARK}"

@@ -244,7 +244,7 @@ def test_wait_retries_missing_device(tmp_path: Path, terminal_pair: tuple[int, i
     stream.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_signal_to_script_restores_terminal_mode(number: signal.Signals) -> None:
     master, slave = os.openpty()
     before = termios.tcgetattr(slave)

@@ -161,7 +161,7 @@ def test_close_ends_stubborn_command_without_blocking(tmp_path: Path) -> None:
         wait_until(lambda: not find(mark), "the command still runs")
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_signal_that_ends_program_ends_command(tmp_path: Path, number: signal.Signals) -> None:
     mark = tmp_path / "mark"
     mark.write_text("")
