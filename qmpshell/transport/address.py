@@ -305,9 +305,7 @@ def _other(scheme: str, rest: str, text: str) -> Address:
         if not rest:
             raise AddressError(f"{scheme}: needs a device, as in {scheme}:/dev/pts/3")
         return DeviceAddress(rest)
-    if scheme in ("ws", "wss"):
-        rest = _without_slashes(rest)
-    address = _tcp(rest, text)
+    address = _tcp(_without_slashes(rest), text)
     address.telnet |= scheme == "telnet"
     address.websocket |= scheme != "telnet"
     address.tls = address.tls or ("wss" if scheme == "wss" else "")

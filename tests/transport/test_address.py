@@ -59,6 +59,8 @@ def parse(text: str, *existing: str) -> Address:
         ("telnet:4444", TcpAddress("telnet", 4444)),
         ("telnet:localhost:4444", TcpAddress("localhost", 4444, telnet=True)),
         ("telnet::4444,server,nowait", TcpAddress("localhost", 4444, telnet=True)),
+        ("telnet://localhost:4444/", TcpAddress("localhost", 4444, telnet=True)),
+        ("websocket://[::1]:4444", TcpAddress("::1", 4444, websocket=True)),
         ("tcp:a:1,telnet=on", TcpAddress("a", 1, telnet=True)),
         ("tcp:a:1,telnet=off", TcpAddress("a", 1)),
         ("unix:/x,telnet=on", UnixAddress("/x", telnet=True)),
