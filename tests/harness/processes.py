@@ -25,17 +25,6 @@ def find(mark: str) -> list[int]:
     return found
 
 
-def states(group: int) -> list[str]:
-    """Return the states of the processes of a process group, such as "S" for one that sleeps."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # the process has ended
-            state, _, process_group, *_ = path.read_text().rpartition(")")[2].split()
-            if int(process_group) == group:
-                found.append(state)
-    return found
-
-
 def wait_until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + _TIMEOUT
     while not condition():

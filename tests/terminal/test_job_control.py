@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -13,22 +14,41 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import states
 from tests.harness.program import COMMAND, run
 from tests.harness.screen import Terminal
 from tests.harness.servers import SYSTEM, Server, start_qemu
 
 CTRL_Z = "\x1a"
 PROMPT = "bash:"
-# Serves as editor and as shell command: it reads a word and reports SIGCONT. (A pager may miss a
-# signal that arrives before it waits for keys.)
-PROGRAM = """
-trap 'echo going on, $(stty -a </dev/tty | grep -o -- [-a-z]*icanon)' CONT
-stty -icanon </dev/tty
-printf 'query-'
-until read word </dev/tty; do :; done
-stty icanon </dev/tty
-[ $# = 0 ] || echo query-$word > $1
+# Serves as editor and as shell command: it reads a word and reports SIGCONT. (sh and less may miss a
+# signal that arrives just before they wait for keys.)
+PROGRAM = f"""#!{sys.executable} -ES
+import os, select, signal, sys, termios
+
+def set_canonical(is_on):
+    modes = termios.tcgetattr(terminal)
+    modes[3] = modes[3] | termios.ICANON if is_on else modes[3] & ~termios.ICANON
+    termios.tcsetattr(terminal, termios.TCSADRAIN, modes)
+
+terminal = os.open("/dev/tty", os.O_RDWR)
+signals, writer = os.pipe()
+os.set_blocking(writer, False)
+signal.set_wakeup_fd(writer)
+signal.signal(signal.SIGCONT, lambda *_: None)
+set_canonical(False)
+os.write(terminal, b"query-")
+word = ""
+while not word.endswith("\\n"):
+    ready, _, _ = select.select([terminal, signals], [], [])
+    if signals in ready:
+        os.read(signals, 100)
+        is_canonical = termios.tcgetattr(terminal)[3] & termios.ICANON
+        os.write(terminal, b"going on, " + (b"icanon" if is_canonical else b"-icanon") + b"\\n")
+    if terminal in ready:
+        word += os.read(terminal, 1).decode()
+set_canonical(True)
+for path in sys.argv[1:]:
+    open(path, "w").write("query-" + word)
 """
 
 
@@ -37,10 +57,11 @@ def bash(tmp_path: Path) -> Iterator[Terminal]:
     """Start an interactive bash with job control."""
     program = tmp_path / "program"
     program.write_text(PROGRAM)
+    program.chmod(0o700)
     variables = {
         "PS1": f"{PROMPT} ",
         "HISTFILE": "/dev/null",
-        "EDITOR": f"sh {program}",
+        "EDITOR": str(program),
         "PROGRAM": str(program),
     }
     command = ("bash", "--norc", "--noprofile", "-i")
@@ -66,14 +87,6 @@ def start_shell(bash: Terminal, *arguments: str) -> int:
 def wait_stopped(bash: Terminal) -> None:
     bash.wait_for("Stopped")
     bash.wait_prompt(PROMPT)
-
-
-def wait_reading(terminal: Terminal) -> None:
-    """Wait until the programs in the foreground sleep.
-
-    sh handles a signal that arrives just before it reads only when it has read a line.
-    """
-    terminal.wait(lambda: set(states(foreground_group(terminal))) == {"S"}, "program that reads")
 
 
 def stop_less(bash: Terminal) -> None:
@@ -159,7 +172,7 @@ def test_plain_prompt_returns_after_fg(bash: Terminal, one_qemu: Server) -> None
 @pytest.mark.parametrize(
     ("keys", "after"),
     [
-        ("query-name | exec sh $PROGRAM\r", "(QEMU)"),
+        ("query-name | exec $PROGRAM\r", "(QEMU)"),
         ("a line\x18\x05", "(QEMU) query-status"),
     ],
     ids=["command", "editor"],
@@ -171,7 +184,6 @@ def test_ctrl_z_in_program_stops_and_resumes_both(
     bash.type(keys)
     bash.wait(lambda: bash.current == "query-", "program")
     for _ in range(2):
-        wait_reading(bash)
         bash.type(CTRL_Z)
         wait_stopped(bash)
         bash.line("clear; stty -a | grep -c -- -icanon; echo $((6*7))")
@@ -209,7 +221,7 @@ def test_sigtstp_stops_the_shell_like_ctrl_z(bash: Terminal, one_qemu: Server) -
 
 @pytest.mark.parametrize(
     ("keys", "front"),
-    [("query-st", "(QEMU) query-st"), ("query-name | exec sh $PROGRAM\r", "query-")],
+    [("query-st", "(QEMU) query-st"), ("query-name | exec $PROGRAM\r", "query-")],
     ids=["prompt", "program"],
 )
 def test_background_shell_stops_until_foreground(
@@ -218,7 +230,6 @@ def test_background_shell_stops_until_foreground(
     start_shell(bash, one_qemu.address)
     bash.type(keys)
     bash.wait(lambda: bash.current == front, front)
-    wait_reading(bash)
     bash.type(CTRL_Z)
     wait_stopped(bash)
     bash.line(
@@ -244,7 +255,6 @@ def test_ctrl_z_without_job_control_is_ignored(one_qemu: Server) -> None:
             "query-name | trap 'echo going on' CONT; echo ready; until read x </dev/tty; do :; done"
         )
         terminal.wait(lambda: "ready" in terminal.lines, "command with its trap set")
-        wait_reading(terminal)
         terminal.type(CTRL_Z)
         # The kernel sends the signal and then echoes ^Z: either text can appear first.
         expected = ("^Zgoing on", "going on")
@@ -295,14 +305,13 @@ def test_ctrl_c_in_command_ends_script(bash: Terminal, one_qemu: Server) -> None
 
 def test_sigtstp_during_program_stops_shell(bash: Terminal, one_qemu: Server) -> None:
     group = start_shell(bash, one_qemu.address)
-    bash.line("query-name | exec sh $PROGRAM")
+    bash.line("query-name | exec $PROGRAM")
     bash.wait(lambda: bash.current == "query-", "program")
 
     def has_resumed(times: int) -> bool:
         return bash.raw.count(b"going on, -icanon") == times
 
     for number in (1, 2):
-        wait_reading(bash)
         os.kill(group, signal.SIGTSTP)
         wait_stopped(bash)
         resume(bash)
