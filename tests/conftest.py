@@ -28,8 +28,10 @@ settings.register_profile(
 settings.register_profile("random", settings.get_profile("ci"), derandomize=False)
 settings.load_profile("ci")
 
-# Programs that tests start inherit an ignored SIGHUP, as under nohup, and would not end by it.
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# Programs that tests start inherit ignored signals, and would not end by them: SIGHUP is ignored under
+# nohup, and SIGQUIT in a background job of a script.
+for _number in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(_number, signal.SIG_DFL)
 
 
 # Seconds after which a test that hangs fails, and then each step of its end.
