@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .evaluate import *
     from .keyval import *
     from .lines import *
+    from .stray_words import *
     from .suggest import *
     from .syntax import *
     from .tokens import *
@@ -26,6 +27,7 @@ else:
                 " parse_options pieces"
             ),
             "lines": "MAX_TYPED LineAssembler LogicalLine SourceLine is_transcript prompt_width",
+            "stray_words": "StrayWordError is_human_option option_hint",
             "suggest": (
                 "DID_YOU_MEAN edit_distance error_hint folded_name missing_parameter"
                 " names_a_parameter nearest_name suggestion_for"
@@ -33,8 +35,8 @@ else:
             "syntax": (
                 "EXIT_COMMANDS INHERITED Action Command CommandItem FileWord Item Line"
                 " ParsedLine Part RawCommand RawItem Redirect ShellCommand ShellCommandItem"
-                " StrayWordError TransactionItem Tree arguments build_tree command_item is_human_option"
-                " option_hint parse parse_key raw_item shortened unquote"
+                " TransactionItem Tree arguments build_tree command_item parse parse_key raw_item"
+                " unquote"
             ),
             "tokens": (
                 "BLANKS HUMAN KEY NAME OBJECT PIPE QUOTED SHELL_COMMAND TEXT VALUE VIEWS WATCH WORD Token"
@@ -42,7 +44,7 @@ else:
             ),
             "values": (
                 "Argument JsonLeaf JsonTree Value has_typographic_quotes no_members read_json"
-                " unquoted without_typographic_quotes"
+                " shortened unquoted without_typographic_quotes"
             ),
         },
     )

@@ -9,15 +9,21 @@ from ..errors import LineError
 from ..qmp import (
     QEMU,
     JsonError,
-    command_facts,
     json_string,
-    main_argument,
-    option_command_name,
 )
 from ..record import Record
 from . import tokens as t
 from .tokens import Token, tokenize, tokenize_hmp
-from .values import MAX_HINT, Argument, JsonTree, Value, json_leaves, no_members, unquoted
+from .values import (
+    NO_BLANKS,
+    Argument,
+    JsonTree,
+    Value,
+    json_leaves,
+    no_members,
+    shortened,
+    unquoted,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,20 +160,7 @@ _OUTPUTS = (">", ">>")
 # The operator before the number of an inherited descriptor.
 INHERITED = "<&"
 QUOTE_IT = "quote it to send it as text"
-_NO_BLANKS = "there must be no blanks around ="
 _AFTER_JSON_OPERATOR = "after := comes JSON, with text in double quotes; after = comes plain text"
-
-
-class StrayWordError(LineError):
-    """The first argument of a command is a word that gives no hint of what is meant.
-
-    `command` is the name of the command, which starts at `command_start`.
-    """
-
-    def __init__(self, reason: str, command: Token, *, start: int, end: int, hint: str) -> None:
-        super().__init__(reason, start=start, end=end, hint=hint)
-        self.command = command.text
-        self.command_start = command.start
 
 
 class UnseparatedCloseError(LineError):
@@ -492,10 +485,6 @@ def _unseparated_close(word: Token) -> UnseparatedCloseError:
 
 
 _NAME_OPENING = "\"'[(<>|&)]}"
-# How much of a long word messages repeat, in characters.
-_MAX_SHOWN = 40
-
-
 # The prompt of the human monitor, which may precede a pasted line.
 _HUMAN_PROMPT = "(qemu)"
 
@@ -532,137 +521,36 @@ def _parse_arguments(line: str, item: CommandItem, tokens: list[Token]) -> None:
             item.arguments.append(argument)
             position += 3
             is_followed = tokens[position : position + 1] and tokens[position].kind != t.KEY
-            error = argument.error or _json_error(argument, hint=_NO_BLANKS if is_followed else "")
+            error = argument.error or _json_error(argument, hint=NO_BLANKS if is_followed else "")
         else:
             item.words.append(tokens[position])
             is_object = tokens[position].kind == t.OBJECT
             error = (
                 _not_alone(tokens[position])
                 if is_object
-                else _not_an_argument(item.name, tokens, position)
+                else _stray_word_error(item.name, tokens, position)
             )
             position += 1
         if error is not None:
             item.errors.append(error)
-    if not item.errors:
-        _check_no_option_string(line, item)
+    if item.arguments and not item.errors:
+        first = item.arguments[0]
+        if "," in first.key.text or "," in first.value.text:
+            from .stray_words import option_string_error  # few commands have such an argument
+
+            error = option_string_error(line, item.name, item.arguments)
+            if error is not None:
+                item.errors.append(error)
 
 
-# The option that no command accepts: its syntax differs from that of chardev-add.
-_CHARDEV = "-chardev"
-# A further option after the text of an option string.
-_MORE_OPTIONS = r",[\w.-]+="
+def _stray_word_error(name: Token, tokens: Sequence[Token], position: int) -> LineError:
+    from .stray_words import stray_word_error  # few lines are invalid
 
-
-def _check_no_option_string(line: str, item: CommandItem) -> None:
-    """Reject `device_add e1000,id=n`, which has the syntax of QEMU's command line."""
-    name, found = item.name, item.arguments
-    command = _option_command(name.text) if found else ""
-    if not command:
-        return
-    first = found[0]
-    is_main = first.key.text == main_argument(command) and first.operator.text == "="
-    if "," not in first.key.text.partition('"')[0] and not (
-        is_main and first.value.kind == t.VALUE and re.search(_MORE_OPTIONS, first.value.text)
-    ):
-        return
-    text = line[first.key.start : found[-1].value.end]
-    error = LineError(
-        f"{name.text[:_MAX_SHOWN]} takes KEY=VALUE separated by blanks",
-        start=first.key.start,
-        end=first.value.end,
-        hint=option_hint(command, text),
-    )
-    item.errors.append(error)
-
-
-def _option_command(name: str) -> str:
-    """Return the command for an option of QEMU's command line, or for its own name, or ""."""
-    return "chardev-add" if name == _CHARDEV else option_command_name(name)
-
-
-def option_hint(command: str, text: str) -> str:
-    """Return the hint that names the shell command for an option string of a command."""
-    is_human = is_human_option(command, text)
-    return f"use {t.HUMAN if is_human else '/keyval'} {command} {shortened(text)}"
-
-
-def is_human_option(command: str, text: str) -> bool:
-    """Return True if only the human monitor's form of a command accepts an option string.
-
-    chardev-add has other arguments than its form in the human monitor, chardev-add null,id=c0.
-    """
-    facts = command_facts(command)
-    has_key = "=" in text.partition(",")[0]
-    return bool(facts.option) and not facts.main_argument and not has_key
-
-
-def shortened(text: str) -> str:
-    """Return a text for a hint, with … for the end of a long one."""
-    return text if len(text) <= MAX_HINT else f"{text[:MAX_HINT]}…"
+    return stray_word_error(name, tokens, position)
 
 
 def _not_alone(token: Token) -> LineError:
     return token.error("a JSON object must be the only argument")
-
-
-# Word processors and web pages replace a hyphen by others.
-_DASHES = ("-", "\N{EN DASH}", "\N{EM DASH}", "\N{MINUS SIGN}")
-# "KEY=VALUE" in quotes: the key with its operator, and the rest.
-_OPEN_KEY = r"[\w-]+(?:\.[\w-]+)*\."  # a key whose last part is missing
-_QUOTED_ARGUMENT = r'"([\w.-]+=)(.*)'
-
-
-def _not_an_argument(name: Token, tokens: Sequence[Token], position: int) -> LineError:
-    """Return the error for a word among the arguments of `name` that is not an argument."""
-    token = tokens[position]
-    text = token.text
-    before = tokens[position - 1] if position and tokens[position - 1].kind == t.VALUE else None
-    following = tokens[position + 1].text if position + 1 < len(tokens) else ""
-    reason = f"{name.text.removesuffix('(')[:_MAX_SHOWN]} has no argument {text[:_MAX_SHOWN]!r}"
-    quoted = re.match(_QUOTED_ARGUMENT, text)
-    if name.text + text[:1] == t.TRANSACTION:
-        hint = f"write {t.TRANSACTION} in one word, and a blank after it"
-    elif quoted is not None:
-        argument = f'{quoted[1]}"{quoted[2]}'
-        hint = f"quote only the value: {shortened(argument)}"
-    elif len(text) > _MAX_SHOWN:
-        hint = "expected KEY=VALUE"
-    elif following.startswith(("=", ":=")) or (before is not None and not before.text):
-        hint = _NO_BLANKS
-    elif text.startswith("--") and text.strip("-"):
-        hint = f"did you mean {text.lstrip('-')}{'' if '=' in text else '=…'}?"
-    elif text.startswith(("=", ":=")):
-        hint = _NO_BLANKS
-    elif before is not None:
-        hint = _hint_after_value(text)
-    elif text.startswith(("|", "<", ">")):
-        hint = f"a blank must follow {text[0]}"
-    elif text == ")":
-        hint = f"there is no open transaction; one starts with {t.TRANSACTION}"
-    else:
-        return _keyless_word(name, token, reason)
-    return token.error(reason, hint=hint)
-
-
-def _hint_after_value(text: str) -> str:
-    if re.fullmatch(_OPEN_KEY, text):
-        return f"expected {text}MEMBER=VALUE, or {text[:-1]}={{}} without members"
-    return "expected KEY=VALUE; quote a value that contains blanks"
-
-
-def _keyless_word(name: Token, token: Token, reason: str) -> LineError:
-    text, hint = token.text, "expected KEY=VALUE"
-    command = _option_command(name.text) if name.text.startswith("-") else ""
-    if command:
-        return token.error(reason, hint=option_hint(command, text))
-    key = "" if text.startswith(_DASHES) else main_argument(name.text)
-    if key and text == key:
-        return token.error(f"{key} has no value", hint=f"expected {key}=VALUE")
-    if not key:
-        return StrayWordError(reason, name, start=token.start, end=token.end, hint=hint)
-    value = text.removeprefix(f"{key}:") or "…"
-    return token.error(reason, hint=f"{hint}: did you mean {key}={value}?")
 
 
 def _argument(line: str, key: Token, operator: Token, value: Token) -> Argument:

@@ -332,6 +332,9 @@ def json_leaves(text: str, start: int) -> Iterator[JsonLeaf]:
 
 # How much of a line a hint repeats, in characters.
 MAX_HINT = 70
+# How much of a long word messages repeat, in characters.
+MAX_SHOWN = 40
+NO_BLANKS = "there must be no blanks around ="
 # The last string may be open.
 STRINGS = r"""("[^"\\]*+(?:\\.[^"\\]*+)*+"?|'[^'\\]*+(?:\\.[^'\\]*+)*+'?)"""
 # The quotes of word processors and web pages, in place of those of JSON.
@@ -342,6 +345,11 @@ TYPOGRAPHIC_QUOTES = "the quotes are typographic"
 # Strings, text in typographic quotes, and words between brackets, commas and colons.
 _WORDS = rf"""{STRINGS}|{_QUOTED_TEXT}|(?P<word>[^\s{{}}\[\]:,"'\\]+)"""
 _JSON_WORDS = ("true", "false", "null", "True", "False", "None", "nan", "NaN", "inf", "Infinity")
+
+
+def shortened(text: str) -> str:
+    """Return a text for a hint, with … for the end of a long one."""
+    return text if len(text) <= MAX_HINT else f"{text[:MAX_HINT]}…"
 
 
 class JsonTree:

@@ -14,7 +14,6 @@ from ..language import (
     Missing,
     RawCommand,
     ShellCommand,
-    StrayWordError,
     Token,
 )
 from ..qmp import DEVICE_ADD, command_facts
@@ -196,6 +195,8 @@ class LineRunner:
         self, source: SourceLine, error: LineError, *, error_class: str = LINE_ERROR
     ) -> Steps:
         """Report the error in a line, with a hint if the line is meant for the human monitor."""
+        from ..language import StrayWordError  # few lines are invalid
+
         if isinstance(error, StrayWordError) and self._connection.is_ready:
             self._failures.report_line(source, error, error_class=error_class, stops=False)
             from .hints import suggest_for_stray_word  # only after errors
