@@ -551,10 +551,10 @@ class ScriptView:
         elif isinstance(effect, ShowBytes):
             self._out(effect.data, None)
         elif isinstance(effect, ShowCommand):
-            data = effect.data
             if self._settings.layout == PRETTY:
-                data = value_pretty(effect.request.message)
-            self._out(data, effect.request.redirect)
+                self._value(effect.request.message, effect.request.redirect)
+            else:
+                self._out(effect.data, effect.request.redirect)
         elif isinstance(effect, ShowUnexpected):
             from .storage import redact_unexpected  # rarely needed
 
@@ -600,10 +600,10 @@ class ScriptView:
             from .storage import redact_text  # only after a failure
 
             text = redact_text(f"{reply.error_class}: {reply.desc}", request.message)
-            from .render import with_position
-
             text = escape(text)
             if request.source.name:  # not a typed line
+                from .render import with_position  # few commands fail
+
                 text = with_position(request.source, request.start, text)
             self._err(text)
         else:

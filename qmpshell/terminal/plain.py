@@ -327,7 +327,7 @@ class PlainShell(ScriptRunner):
     def _write_prompt(self, text: str) -> None:
         """Write to the terminal."""
         data = encode_for_terminal(text, self._encoding).encode(self._encoding, "backslashreplace")
-        if self._is_terminal_lent:
+        if self._command_owns_terminal:
             self._held.append(data)
         else:
             self._write_terminal(data)
@@ -339,18 +339,18 @@ class PlainShell(ScriptRunner):
             write_to_stderr(data)
 
     @property
-    def _is_terminal_lent(self) -> bool:
+    def _command_owns_terminal(self) -> bool:
         """Whether a command owns the terminal."""
         return self._redirect is not None and self._redirect.owns_terminal
 
     def _write_held(self) -> None:
-        if self._held and not self._is_terminal_lent:
+        if self._held and not self._command_owns_terminal:
             held, self._held = self._held, []
             for data in held:
                 self._write_terminal(data)
 
     def _show_prompt(self) -> None:
-        if self._is_prompted or self._output.pending or self._is_terminal_lent:
+        if self._is_prompted or self._output.pending or self._command_owns_terminal:
             return
         if self._question is not None:
             text = self._question.text
@@ -514,7 +514,7 @@ class PlainShell(ScriptRunner):
         if number == signal.SIGCONT:
             self._is_prompted = False  # the user's shell has written behind the prompt
         elif number == signal.SIGINT:
-            if self._is_terminal_lent and self._closing is not None:
+            if self._command_owns_terminal and self._closing is not None:
                 self._held.insert(0, b"\n")  # behind the terminal's ^C
                 return  # Ctrl-C has ended the command, and nothing else is awaited
             self._is_interrupted = True

@@ -373,7 +373,10 @@ def test_verbose_shows_secret_id() -> None:
 
 @pytest.mark.parametrize(
     ("layout", "text"),
-    [("", b'{"execute": "stop"}\n'), (PRETTY, b'{\n  "execute": "stop"\n}\n')],
+    [
+        ("", b'{"execute": "stop"}\n'),
+        (PRETTY, b'{\n  "execute": "stop"\n}\n'),
+    ],
 )
 def test_dry_run_shows_message_on_stdout(layout: str, text: bytes) -> None:
     sent_request = request({"execute": "stop"})
